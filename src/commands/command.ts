@@ -1,0 +1,67 @@
+/**
+ * One command on its way: a view of bytes, never a copy.
+ *
+ *   bytes  ....*2\r\n$3\r\nGET\r\n$3\r\nfoo\r\n....
+ *              ^start                          ^end
+ *   offsets    relative to `start`, two per argument: [ 8, 11,  17, 20 ]
+ *
+ * A decoder owns one Command and fills it anew for each frame, so it is valid only until the call that
+ * received it returns. Who needs it longer copies the bytes (a link does so anyway: into its write log).
+ */
+import type { CommandSpec } from './spec.ts';
+
+/** Version of RESP spoken on a connection. */
+export type Protocol = 2 | 3;
+
+const ARGUMENTS_MIN = 16;
+
+export class Command {
+  bytes: Buffer;
+  /** The frame `*N\r\n…` is `bytes[start, end)`. */
+  start = 0;
+  end = 0;
+  /** Number of arguments, the name included. */
+  argc = 0;
+  offsets: Int32Array = new Int32Array(ARGUMENTS_MIN * 2);
+  /** Set by whoever looked the command up; null while unknown. */
+  spec: CommandSpec;
+  database = 0;
+  protocol: Protocol = 2;
+  /** Chooses among several links to one server: equal for one client, so that its order is kept. */
+  affinity = 0;
+
+  constructor(spec: CommandSpec, bytes: Buffer) {
+    this.spec = spec;
+    this.bytes = bytes;
+  }
+
+  argStart(index: number): number {
+    return this.start + this.offsets[index * 2]!;
+  }
+
+  argEnd(index: number): number {
+    return this.start + this.offsets[index * 2 + 1]!;
+  }
+
+  argLength(index: number): number {
+    return this.offsets[index * 2 + 1]! - this.offsets[index * 2]!;
+  }
+
+  /** A view of one argument; allocates a small object, so not for the hot path. */
+  arg(index: number): Buffer {
+    return this.bytes.subarray(this.argStart(index), this.argEnd(index));
+  }
+
+  /** One argument as text (latin1: one character per byte, nothing lost); not for the hot path. */
+  text(index: number): string {
+    return this.bytes.latin1Slice(this.argStart(index), this.argEnd(index));
+  }
+
+  /** Makes room for `count` arguments, keeping those already there. */
+  reserve(count: number): void {
+    if (count * 2 <= this.offsets.length) return;
+    const grown = new Int32Array(Math.max(count * 2, this.offsets.length * 2));
+    grown.set(this.offsets);
+    this.offsets = grown;
+  }
+}
