@@ -1,0 +1,152 @@
+/**
+ * Checks that need two places of a configuration at once. They read what was written, not what the schema
+ * made of it, and step over whatever the schema already refuses: so a file with a mistyped duration still
+ * hears about its missing upstream in the same breath.
+ */
+import { canonicalAddress, isLoopback, parseAddress, parseServer } from './address.ts';
+import type { Address } from './config.ts';
+import type { Finding, Path } from './faults.ts';
+import { formatPath, valueAt } from './faults.ts';
+import { oneOf } from './fields.ts';
+import { nearest } from './nearest.ts';
+
+/** `folder` is where relative socket paths start. */
+export function crossFindings(raw: unknown, folder: string): Finding[] {
+  return [
+    ...emptyMappings(raw),
+    ...listenAddresses(raw, folder),
+    ...adminToken(raw, folder),
+    ...entries(raw, ['listeners']).flatMap((path) => [
+      ...routes(raw, path),
+      ...repeats(
+        elements(raw, [...path, 'users']).map((user) => [...user, 'name']),
+        raw,
+        (name) => name,
+      ),
+    ]),
+    ...entries(raw, ['upstreams']).flatMap((path) => servers(raw, path, folder)),
+  ];
+}
+
+function emptyMappings(raw: unknown): Finding[] {
+  return ['listeners', 'upstreams'].flatMap((key): Finding[] => {
+    const mapping = valueAt(raw, [key]);
+    if (!isMapping(mapping) || Object.keys(mapping).length > 0) return [];
+    const reason = `found an empty mapping, allowed at least one ${key.slice(0, -1)}`;
+    return [{ path: [key], at: 'value', reason }];
+  });
+}
+
+function listenAddresses(raw: unknown, folder: string): Finding[] {
+  const paths = [...entries(raw, ['listeners']), ['admin']].map((path) => [...path, 'listen']);
+  return repeats(paths, raw, (text) => {
+    const address = parseAddress(text, folder, 0);
+    // Port 0 asks for any free one, as often as wanted.
+    if (address === null || (address.kind === 'tcp' && address.port === 0)) return null;
+    return canonicalAddress(address);
+  });
+}
+
+function adminToken(raw: unknown, folder: string): Finding[] {
+  const path = ['admin', 'listen'];
+  const listen = valueAt(raw, path);
+  const address = typeof listen === 'string' ? parseAddress(listen, folder, 0) : null;
+  const token = valueAt(raw, ['admin', 'token']);
+  if (address === null || isLoopback(address) || (token !== undefined && token !== null)) return [];
+  const reason = `${address.text} is reachable from other machines: set admin.token, or listen on 127.0.0.1`;
+  return [{ path, at: 'value', reason }];
+}
+
+function routes(raw: unknown, listener: Path): Finding[] {
+  const paths = elements(raw, [...listener, 'routes']);
+  const folds = valueAt(raw, [...listener, 'case_insensitive_prefixes']) === true;
+  const mirrors = paths.flatMap((path) => elements(raw, [...path, 'mirror']));
+  const references = [
+    ...paths.flatMap((path) => [
+      [...path, 'upstream'],
+      [...path, 'read_upstream'],
+    ]),
+    ...mirrors.map((path) => [...path, 'upstream']),
+  ];
+  return [
+    ...repeats(
+      paths.map((path) => [...path, 'prefix']),
+      raw,
+      (prefix) => (folds ? prefix.toLowerCase() : prefix),
+    ),
+    ...references.flatMap((path) => reference(raw, path)),
+  ];
+}
+
+/** The value at `path` must be the name of an upstream. */
+function reference(raw: unknown, path: Path): Finding[] {
+  const name = valueAt(raw, path);
+  const upstreams = valueAt(raw, ['upstreams']);
+  if (typeof name !== 'string' || name === '' || !isMapping(upstreams)) return [];
+  if (Object.hasOwn(upstreams, name)) return [];
+  const known = Object.keys(upstreams);
+  const meant = nearest(name, known);
+  const hint = meant === null ? `allowed ${oneOf(known)}` : `did you mean "${meant}"?`;
+  if (known.length === 0) return [];
+  return [{ path, at: 'value', reason: `no upstream is called ${JSON.stringify(name)}, ${hint}` }];
+}
+
+function servers(raw: unknown, upstream: Path, folder: string): Finding[] {
+  const read = (text: string): string | null => {
+    const server = parseServer(text, folder);
+    return server === null ? null : canonicalAddress(server.address);
+  };
+  const paths = elements(raw, [...upstream, 'servers']);
+  const known = new Set(
+    paths
+      .map((path) => valueAt(raw, path))
+      .map((text) => (typeof text === 'string' ? read(text) : null)),
+  );
+  const credentials = elements(raw, [...upstream, 'credentials']).map((path) => [
+    ...path,
+    'server',
+  ]);
+  const strangers = credentials.flatMap((path): Finding[] => {
+    const text = valueAt(raw, path);
+    const address: Address | null = typeof text === 'string' ? parseAddress(text, folder, 1) : null;
+    if (address === null || known.has(canonicalAddress(address))) return [];
+    const reason = `${address.text} is not one of ${formatPath([...upstream, 'servers'])}`;
+    return [{ path, at: 'value', reason }];
+  });
+  return [...repeats(paths, raw, read), ...repeats(credentials, raw, read), ...strangers];
+}
+
+/** Places that must differ: each one that says what an earlier one said. `identity` null: not judged. */
+function repeats(
+  paths: readonly Path[],
+  raw: unknown,
+  identity: (text: string) => string | null,
+): Finding[] {
+  const seen = new Map<string, Path>();
+  return paths.flatMap((path): Finding[] => {
+    const text = valueAt(raw, path);
+    const key = typeof text === 'string' ? identity(text) : null;
+    if (key === null) return [];
+    const first = seen.get(key);
+    if (first === undefined) {
+      seen.set(key, path);
+      return [];
+    }
+    const reason = `${JSON.stringify(text)} is already used by ${formatPath(first)}`;
+    return [{ path, at: 'value', reason }];
+  });
+}
+
+function entries(raw: unknown, path: Path): Path[] {
+  const value = valueAt(raw, path);
+  return isMapping(value) ? Object.keys(value).map((key) => [...path, key]) : [];
+}
+
+function elements(raw: unknown, path: Path): Path[] {
+  const value = valueAt(raw, path);
+  return Array.isArray(value) ? value.map((_, i) => [...path, i]) : [];
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}

@@ -1,0 +1,194 @@
+/**
+ * What a configuration is once it has been read: everything checked, every default filled in, every
+ * unit normalised (milliseconds, bytes, events per second), every secret resolved.
+ *
+ * These are the output types of the one schema (`schema.ts`): the schema functions promise them, so the
+ * compiler refuses a schema that does not produce exactly this. Null stands for "not configured".
+ */
+
+export interface Config {
+  readonly workers: number | 'auto';
+  readonly log: LogConfig;
+  /** Null: no admin port. */
+  readonly admin: AdminConfig | null;
+  /** By name, at least one. */
+  readonly listeners: Readonly<Record<string, ListenerConfig>>;
+  /** By name, at least one. */
+  readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFormat = 'json' | 'pretty';
+
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+}
+
+/** A place to listen at or to connect to. `text` is what was written, without the weight. */
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly text: string }
+  | { readonly kind: 'unix'; readonly path: string; readonly text: string };
+
+export interface AdminConfig {
+  readonly listen: Address;
+  readonly token: string | null;
+}
+
+/** A file in PEM form, read and found to parse. */
+export interface PemFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly pem: string;
+}
+
+export interface ListenerConfig {
+  readonly listen: Address;
+  readonly tls: ListenerTlsConfig | null;
+  /** Empty: no authentication. */
+  readonly users: readonly UserConfig[];
+  readonly maxConnections: number;
+  /** 0: never. */
+  readonly idleTimeoutMs: number;
+  /** Lower case. */
+  readonly customCommands: readonly string[];
+  /** In the order of the file; at least one, prefixes unique. */
+  readonly routes: readonly RouteConfig[];
+  readonly caseInsensitivePrefixes: boolean;
+  readonly limits: ListenerLimits;
+}
+
+export interface ListenerTlsConfig {
+  readonly cert: PemFile;
+  readonly key: PemFile;
+  /** Set: clients must show a certificate signed by one of these. */
+  readonly clientCa: PemFile | null;
+}
+
+export interface UserConfig {
+  readonly name: string;
+  /** At least one; any of them opens. */
+  readonly passwords: readonly string[];
+  /** Glob patterns; `['*']` unless told. */
+  readonly keys: readonly string[];
+  /** Rules in the order they apply; `['+@all']` unless told. */
+  readonly commands: readonly string[];
+}
+
+export interface RouteConfig {
+  readonly prefix: string;
+  readonly removePrefix: boolean;
+  /** Contains `%KEY%`; `%KEY%` alone unless told. */
+  readonly keyFormat: string;
+  readonly upstream: string;
+  readonly readUpstream: string | null;
+  readonly mirror: readonly MirrorConfig[];
+}
+
+export interface MirrorConfig {
+  readonly upstream: string;
+  /** 0 to 100. */
+  readonly percent: number;
+  readonly excludeReads: boolean;
+}
+
+export interface ListenerLimits {
+  readonly maxBulkBytes: number;
+  readonly maxElements: number;
+  readonly maxInlineBytes: number;
+  readonly maxNesting: number;
+  /** Commands of one client under way. */
+  readonly maxPipeline: number;
+  /** Bytes of commands of one client under way. */
+  readonly maxInFlightBytes: number;
+  readonly maxOutputBufferBytes: number;
+}
+
+export type Distribution = 'ketama' | 'maglev' | 'modula' | 'crc16';
+export type RingHash = 'xxhash64' | 'murmur2';
+
+export interface UpstreamConfig {
+  readonly kind: 'shards';
+  /** In the order of the file; at least one, no duplicates. */
+  readonly servers: readonly ServerConfig[];
+  readonly distribution: Distribution;
+  readonly ring: RingConfig;
+  readonly hashTags: boolean;
+  readonly database: number;
+  readonly tls: UpstreamTlsConfig | null;
+  /** Shared connections per server and worker. */
+  readonly connections: number;
+  readonly connectTimeoutMs: number;
+  readonly opTimeoutMs: number;
+  readonly flush: FlushConfig;
+  /** New connections per second to one server; null: unlimited. */
+  readonly connectionRate: number | null;
+  /** Null: off. */
+  readonly healthCheck: HealthCheckConfig | null;
+  /** Null: off. */
+  readonly outlierDetection: OutlierDetectionConfig | null;
+  readonly retry: RetryConfig;
+  readonly limits: UpstreamLimits;
+}
+
+export interface ServerConfig {
+  readonly address: Address;
+  /** Greater than 0. */
+  readonly weight: number;
+  /** What to say on connecting: of `credentials` where named there, else of the upstream. */
+  readonly auth: AuthConfig | null;
+}
+
+export interface AuthConfig {
+  readonly username: string | null;
+  readonly password: string;
+}
+
+export interface RingConfig {
+  readonly minimumSize: number;
+  readonly hash: RingHash;
+}
+
+export interface UpstreamTlsConfig {
+  /** Null: the authorities the machine trusts. */
+  readonly ca: PemFile | null;
+  /** Both or neither. */
+  readonly cert: PemFile | null;
+  readonly key: PemFile | null;
+  /** Null: the host of the server. */
+  readonly serverName: string | null;
+}
+
+export interface FlushConfig {
+  readonly maxBytes: number;
+  readonly timeoutMs: number;
+}
+
+export interface HealthCheckConfig {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  /** Empty: `PING` is sent instead of asking for a key. */
+  readonly key: string;
+}
+
+export interface OutlierDetectionConfig {
+  readonly consecutiveFailures: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  readonly maxEjectionPercent: number;
+}
+
+export interface RetryConfig {
+  /** How often a read is tried again. */
+  readonly reads: number;
+  readonly backoffMs: number;
+}
+
+export interface UpstreamLimits {
+  /** Commands under way per connection. */
+  readonly maxPending: number;
+  readonly maxPendingBytes: number;
+  readonly maxReplyBytes: number;
+}

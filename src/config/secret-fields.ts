@@ -1,0 +1,115 @@
+/** Leaves that read something outside the configuration: secrets, certificates, keys. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { resolve } from 'node:path';
+import type * as z from 'zod';
+import type { PemFile } from './config.ts';
+import { leaf, Refusal, wrong } from './fields.ts';
+import type { Resources } from './resources.ts';
+import { fileProblem } from './resources.ts';
+
+const SECRET = 'text in quotes, {env: NAME} or {file: path}';
+const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
+
+/** The value itself; never part of a message. */
+export function secret(description: string, resources: Resources): z.ZodType<string> {
+  const meta = {
+    allowed: SECRET,
+    anyOf: [
+      { type: 'string', minLength: 1 },
+      sourceSchema('env', 'Name of an environment variable.'),
+      sourceSchema('file', 'A file; one line break at its end is dropped.'),
+    ],
+  };
+  return leaf(description, meta, (value) => {
+    if (typeof value === 'string') return required(value, 'is empty');
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      // Not `wrong(value)`: a password of digits, written without quotes, would be printed.
+      throw new Refusal(
+        `found ${value === null ? 'nothing' : `a ${kind(value)}`}, allowed ${SECRET}`,
+      );
+    }
+    const [entry, ...more] = Object.entries(value);
+    if (entry === undefined || more.length > 0 || typeof entry[1] !== 'string') return null;
+    if (entry[0] === 'env') return fromEnvironment(entry[1], resources);
+    return entry[0] === 'file' ? fromFile(entry[1], resources) : null;
+  });
+}
+
+function kind(value: unknown): string {
+  return Array.isArray(value) ? 'list' : typeof value;
+}
+
+function sourceSchema(key: string, description: string): object {
+  return {
+    type: 'object',
+    properties: { [key]: { type: 'string', description } },
+    required: [key],
+    additionalProperties: false,
+  };
+}
+
+function required(value: string, problem: string): string {
+  if (value === '') throw new Refusal(`${problem}, allowed ${SECRET}`);
+  return value;
+}
+
+function fromEnvironment(name: string, resources: Resources): string {
+  const value = resources.environment(name);
+  if (value === undefined) throw new Refusal(`environment variable ${name} is not set`);
+  return required(value, `environment variable ${name} is empty`);
+}
+
+function fromFile(path: string, resources: Resources): string {
+  return required(readFile(path, resources).replace(/\r?\n$/, ''), `file ${path} is empty`);
+}
+
+function readFile(path: string, resources: Resources): string {
+  try {
+    return resources.readText(resolve(resources.folder, path));
+  } catch (error) {
+    throw new Refusal(`file ${path} cannot be read: ${fileProblem(error)}`);
+  }
+}
+
+/** One certificate or a chain or bundle of them. */
+export function certificateFile(description: string, resources: Resources): z.ZodType<PemFile> {
+  return pemFile(description, 'a PEM file with certificates', resources, (pem) => {
+    const blocks = pem.match(CERTIFICATE_BLOCK);
+    if (blocks === null) throw new Error('no certificate in it');
+    for (const block of blocks) new X509Certificate(block);
+  });
+}
+
+export function keyFile(description: string, resources: Resources): z.ZodType<PemFile> {
+  return pemFile(description, 'a PEM file with a private key', resources, (pem) => {
+    if (pem.includes('ENCRYPTED')) throw new Error('the key in it is encrypted');
+    createPrivateKey(pem);
+  });
+}
+
+/** A TLS server with a key of another certificate fails only when the first client comes; so ask now. */
+export function isKeyOf(key: PemFile, cert: PemFile): boolean {
+  return new X509Certificate(cert.pem).checkPrivateKey(createPrivateKey(key.pem));
+}
+
+function pemFile(
+  description: string,
+  allowed: string,
+  resources: Resources,
+  check: (pem: string) => void,
+): z.ZodType<PemFile> {
+  return leaf(description, { type: 'string', allowed }, (value) => {
+    if (typeof value !== 'string' || value === '') throw new Refusal(wrong(value, allowed));
+    const pem = readFile(value, resources);
+    try {
+      check(pem);
+    } catch (error) {
+      throw new Refusal(`file ${value} is not ${allowed}: ${firstLine(error)}`);
+    }
+    return { path: resolve(resources.folder, value), pem };
+  });
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}

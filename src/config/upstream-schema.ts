@@ -1,0 +1,277 @@
+/** The part of the schema below `upstreams.<name>`. */
+import * as z from 'zod';
+import type { ParsedServer } from './address.ts';
+import { canonicalAddress } from './address.ts';
+import type {
+  Address,
+  AuthConfig,
+  FlushConfig,
+  HealthCheckConfig,
+  OutlierDetectionConfig,
+  RetryConfig,
+  RingConfig,
+  ServerConfig,
+  UpstreamConfig,
+  UpstreamLimits,
+  UpstreamTlsConfig,
+} from './config.ts';
+import {
+  choice,
+  duration,
+  flag,
+  integer,
+  percentage,
+  rate,
+  serverAddress,
+  size,
+  text,
+  weightedServer,
+} from './fields.ts';
+import type { Resources } from './resources.ts';
+import { certificateFile, isKeyOf, keyFile, secret } from './secret-fields.ts';
+
+const COUNT_MAX = 1_000_000;
+const GB = 1024 ** 3;
+/** Kinds this version can run; contract names of later ones are listed in `later.ts`. */
+const KINDS = ['shards'] as const;
+
+export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> {
+  const fields = z.strictObject({
+    kind: choice('What stands behind: `shards` are plain servers that share the keys.', KINDS),
+    servers: z
+      .array(weightedServer('A server.', resources))
+      .min(1)
+      .describe('The servers, `host:port` or `host:port=weight`.'),
+    distribution: choice('How keys are placed on servers.', [
+      'ketama',
+      'maglev',
+      'modula',
+      'crc16',
+    ]).prefault('ketama'),
+    ring: ringSchema(),
+    hash_tags: flag('Only the part of a key between `{` and `}` decides its server.').prefault(
+      false,
+    ),
+    username: text('User to authenticate as.', 'text', '.').optional(),
+    password: secret('Password to authenticate with.', resources).optional(),
+    credentials: z
+      .array(credentialSchema(resources))
+      .describe('Servers whose user and password differ.')
+      .prefault([]),
+    database: integer('Database that sessions start in.', 0, 65_535).prefault(0),
+    tls: tlsSchema(resources).optional(),
+    connections: integer('Shared pipelined connections per server and worker.', 1, 1024).prefault(
+      1,
+    ),
+    connect_timeout: duration('How long connecting may take.', 'positive').prefault('5s'),
+    op_timeout: duration('How long a reply may take.', 'positive').prefault('1s'),
+    flush: flushSchema(),
+    connection_rate: rate(
+      'New connections to one server, at most; unlimited when absent.',
+    ).optional(),
+    health_check: healthCheckSchema().optional(),
+    outlier_detection: outlierDetectionSchema().optional(),
+    retry: retrySchema(),
+    limits: limitsSchema(),
+  });
+  type Fields = z.output<typeof fields>;
+  return fields.transform((value: Fields, context): UpstreamConfig => {
+    checkAuth(value, context);
+    return {
+      kind: value.kind,
+      servers: withAuth(value.servers, value.credentials, authOf(value)),
+      distribution: value.distribution,
+      ring: value.ring,
+      hashTags: value.hash_tags,
+      database: value.database,
+      tls: value.tls ?? null,
+      connections: value.connections,
+      connectTimeoutMs: value.connect_timeout,
+      opTimeoutMs: value.op_timeout,
+      flush: value.flush,
+      connectionRate: value.connection_rate ?? null,
+      healthCheck: value.health_check ?? null,
+      outlierDetection: value.outlier_detection ?? null,
+      retry: value.retry,
+      limits: value.limits,
+    };
+  });
+}
+
+interface Credential {
+  readonly server: Address;
+  readonly auth: AuthConfig;
+}
+
+interface Login {
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+function checkAuth(login: Login, context: z.core.$RefinementCtx): void {
+  if (login.username === undefined || login.password !== undefined) return;
+  const message = 'is missing, needed beside username';
+  context.addIssue({ code: 'custom', message, path: ['password'] });
+}
+
+function authOf(login: Login): AuthConfig | null {
+  if (login.password === undefined) return null;
+  return { username: login.username ?? null, password: login.password };
+}
+
+function withAuth(
+  servers: readonly ParsedServer[],
+  credentials: readonly Credential[],
+  auth: AuthConfig | null,
+): ServerConfig[] {
+  const own = new Map(credentials.map((each) => [canonicalAddress(each.server), each.auth]));
+  return servers.map(({ address, weight }) => ({
+    address,
+    weight,
+    auth: own.get(canonicalAddress(address)) ?? auth,
+  }));
+}
+
+function credentialSchema(resources: Resources): z.ZodType<Credential> {
+  return z
+    .strictObject({
+      server: serverAddress('One of `servers`, without its weight.', resources),
+      username: text('User to authenticate as.', 'text', '.').optional(),
+      password: secret('Password to authenticate with.', resources),
+    })
+    .transform(
+      (value): Credential => ({
+        server: value.server,
+        auth: { username: value.username ?? null, password: value.password },
+      }),
+    );
+}
+
+function ringSchema(): z.ZodType<RingConfig> {
+  return z
+    .strictObject({
+      minimum_size: integer('Points on the ring, at least.', 1, 8_388_608).prefault(1024),
+      hash: choice('Hash of the points and the keys.', ['xxhash64', 'murmur2']).prefault(
+        'xxhash64',
+      ),
+    })
+    .transform((value): RingConfig => ({ minimumSize: value.minimum_size, hash: value.hash }))
+    .describe('The ring of `ketama`, placed as Envoy places it.')
+    .prefault({});
+}
+
+function tlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
+  return z
+    .strictObject({
+      ca: certificateFile(
+        'Authorities that may have signed the server; those of the machine when absent.',
+        resources,
+      ).optional(),
+      cert: certificateFile('Certificate to show, with its chain.', resources).optional(),
+      key: keyFile('Private key of `cert`.', resources).optional(),
+      server_name: text('Name expected of the server.', 'a host name', '^[^\\s]+$').optional(),
+    })
+    .transform((value, context): UpstreamTlsConfig => {
+      const { ca = null, cert = null, key = null, server_name: serverName = null } = value;
+      const refuse = (path: string, message: string): void =>
+        context.addIssue({ code: 'custom', message, path: [path] });
+      if (cert !== null && key === null) refuse('key', 'is missing, needed beside cert');
+      if (cert === null && key !== null) refuse('cert', 'is missing, needed beside key');
+      if (cert !== null && key !== null && !isKeyOf(key, cert)) refuse('key', KEY_MISMATCH);
+      return { ca, cert, key, serverName };
+    })
+    .describe('Present (`{}` is enough): connections use TLS and the server is verified.');
+}
+
+export const KEY_MISMATCH = 'is not the private key of cert';
+
+function flushSchema(): z.ZodType<FlushConfig> {
+  return z
+    .strictObject({
+      max_bytes: size(
+        'Write once so many bytes wait; 0: at the end of every tick.',
+        0,
+        GB,
+      ).prefault(0),
+      timeout: duration('Write after so long at the latest.', 'zero').prefault('3ms'),
+    })
+    .transform((value): FlushConfig => ({ maxBytes: value.max_bytes, timeoutMs: value.timeout }))
+    .describe('When waiting commands are written.')
+    .prefault({});
+}
+
+function healthCheckSchema(): z.ZodType<HealthCheckConfig> {
+  return z
+    .strictObject({
+      interval: duration('Time between two checks.', 'positive').prefault('1s'),
+      timeout: duration('How long a check may take.', 'positive').prefault('500ms'),
+      unhealthy_threshold: integer('Failures in a row that eject.', 1, COUNT_MAX).prefault(3),
+      healthy_threshold: integer('Successes in a row that readmit.', 1, COUNT_MAX).prefault(2),
+      key: text(
+        'Empty: `PING` is sent. Else: `EXISTS key`, and a key that exists means unhealthy.',
+        'text',
+      ).prefault(''),
+    })
+    .transform(
+      (value): HealthCheckConfig => ({
+        intervalMs: value.interval,
+        timeoutMs: value.timeout,
+        unhealthyThreshold: value.unhealthy_threshold,
+        healthyThreshold: value.healthy_threshold,
+        key: value.key,
+      }),
+    )
+    .describe('Servers are asked regularly; off when absent, `{}` turns it on.');
+}
+
+function outlierDetectionSchema(): z.ZodType<OutlierDetectionConfig> {
+  return z
+    .strictObject({
+      consecutive_failures: integer('Failures in a row that eject.', 1, COUNT_MAX).prefault(5),
+      base_ejection: duration('How long the first ejection lasts.', 'positive').prefault('30s'),
+      max_ejection: duration('How long any ejection lasts at most.', 'positive').prefault('300s'),
+      max_ejection_percent: percentage(
+        'Part of the servers that may be ejected; one always may.',
+      ).prefault(10),
+    })
+    .transform(
+      (value): OutlierDetectionConfig => ({
+        consecutiveFailures: value.consecutive_failures,
+        baseEjectionMs: value.base_ejection,
+        maxEjectionMs: value.max_ejection,
+        maxEjectionPercent: value.max_ejection_percent,
+      }),
+    )
+    .describe('Servers that fail commands are left out for a while; off when absent.');
+}
+
+function retrySchema(): z.ZodType<RetryConfig> {
+  return z
+    .strictObject({
+      reads: integer('How often a read that nothing answered is tried again.', 0, 10).prefault(1),
+      backoff: duration('Wait before the first retry.', 'zero').prefault('20ms'),
+    })
+    .transform((value): RetryConfig => ({ reads: value.reads, backoffMs: value.backoff }))
+    .describe('Retries; writes are never sent twice.')
+    .prefault({});
+}
+
+function limitsSchema(): z.ZodType<UpstreamLimits> {
+  return z
+    .strictObject({
+      max_pending: integer('Commands under way per connection.', 1, 16_777_216).prefault(65_536),
+      max_pending_bytes: size('Bytes of commands under way per connection.', 1024, 4 * GB).prefault(
+        '64mb',
+      ),
+      max_reply: size('A longer reply fails.', 1024, 4 * GB).prefault('512mb'),
+    })
+    .transform(
+      (value): UpstreamLimits => ({
+        maxPending: value.max_pending,
+        maxPendingBytes: value.max_pending_bytes,
+        maxReplyBytes: value.max_reply,
+      }),
+    )
+    .describe('Bounds of memory per connection to a server.')
+    .prefault({});
+}
