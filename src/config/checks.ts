@@ -18,13 +18,19 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...adminToken(raw, folder),
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
+      ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, user)),
       ...repeats(
         elements(raw, [...path, 'users']).map((user) => [...user, 'name']),
         raw,
         (name) => name,
       ),
     ]),
-    ...entries(raw, ['upstreams']).flatMap((path) => servers(raw, path, folder)),
+    ...entries(raw, ['upstreams']).flatMap((path) => [
+      ...servers(raw, path, folder),
+      ...goesWith(raw, path, 'username', 'password'),
+      ...goesWith(raw, [...path, 'tls'], 'cert', 'key'),
+      ...goesWith(raw, [...path, 'tls'], 'key', 'cert'),
+    ]),
   ];
 }
 
@@ -55,6 +61,28 @@ function adminToken(raw: unknown, folder: string): Finding[] {
   if (address === null || isLoopback(address) || (token !== undefined && token !== null)) return [];
   const reason = `${address.text} is reachable from other machines: set admin.token, or listen on 127.0.0.1`;
   return [{ path, at: 'value', reason }];
+}
+
+function needsPassword(raw: unknown, user: Path): Finding[] {
+  if (!isMapping(valueAt(raw, user)) || hasKey(raw, user, 'password')) return [];
+  const path = [...user, 'passwords'];
+  const passwords = valueAt(raw, path);
+  if (Array.isArray(passwords) && passwords.length === 0) {
+    return [{ path, at: 'value', reason: 'found an empty list, allowed a list with entries' }];
+  }
+  if (passwords !== undefined) return [];
+  const reason = 'is missing: a user needs a password or passwords';
+  return [{ path: [...user, 'password'], at: 'value', reason }];
+}
+
+/** `key` says nothing without `companion`. */
+function goesWith(raw: unknown, path: Path, key: string, companion: string): Finding[] {
+  if (!hasKey(raw, path, key) || hasKey(raw, path, companion)) return [];
+  return [{ path: [...path, companion], at: 'value', reason: `is missing, needed beside ${key}` }];
+}
+
+function hasKey(raw: unknown, path: Path, key: string): boolean {
+  return valueAt(raw, [...path, key]) !== undefined;
 }
 
 function routes(raw: unknown, listener: Path): Finding[] {

@@ -5,6 +5,7 @@
  * These are the output types of the one schema (`schema.ts`): the schema functions promise them, so the
  * compiler refuses a schema that does not produce exactly this. Null stands for "not configured".
  */
+import type { LogFormat, LogLevel } from '../core/log.ts';
 
 export interface Config {
   readonly workers: number | 'auto';
@@ -16,9 +17,6 @@ export interface Config {
   /** By name, at least one. */
   readonly upstreams: Readonly<Record<string, UpstreamConfig>>;
 }
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-export type LogFormat = 'json' | 'pretty';
 
 export interface LogConfig {
   readonly level: LogLevel;

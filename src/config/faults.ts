@@ -63,8 +63,7 @@ export function findingsOf(
   raw: unknown,
   shape: Shape,
 ): Finding[] {
-  const findings = issues.flatMap((issue) => findingsOfIssue(issue, raw, shape));
-  return withoutLaterKinds(findings, raw);
+  return issues.flatMap((issue) => findingsOfIssue(issue, raw, shape));
 }
 
 function findingsOfIssue(issue: z.core.$ZodIssue, raw: unknown, shape: Shape): Finding[] {
@@ -109,14 +108,14 @@ function allowedAt(shape: Shape): string {
 }
 
 /** Below an upstream of a later kind keys mean what this version does not know; one fault says it all. */
-function withoutLaterKinds(findings: readonly Finding[], raw: unknown): Finding[] {
+export function withoutLaterKinds(findings: readonly Finding[], raw: unknown): Finding[] {
   const kindOf = (path: Path): unknown => valueAt(raw, [...path.slice(0, 2), 'kind']);
   return findings.flatMap((finding): Finding[] => {
     const { path } = finding;
     const kind = path[0] === 'upstreams' && path.length > 2 ? kindOf(path) : undefined;
     if (typeof kind !== 'string' || !LATER_KINDS.has(kind)) return [finding];
     if (path.length > 3 || path[2] !== 'kind') return [];
-    return [{ ...finding, reason: `${kind} is ${NOT_AVAILABLE}, allowed shards` }];
+    return [{ ...finding, reason: `${kind} is ${NOT_AVAILABLE}; allowed shards` }];
   });
 }
 

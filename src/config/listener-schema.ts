@@ -100,13 +100,9 @@ function userSchema(resources: Resources): z.ZodType<UserConfig> {
         .describe('What the user may run; a later rule wins over an earlier one.')
         .prefault(['+@all']),
     })
-    .transform((value, context): UserConfig => {
+    .transform((value): UserConfig => {
       const passwords = [...(value.passwords ?? [])];
       if (value.password !== undefined) passwords.unshift(value.password);
-      if (passwords.length === 0) {
-        const message = 'is missing: a user needs a password or passwords';
-        context.addIssue({ code: 'custom', message, path: ['password'] });
-      }
       return { name: value.name, passwords, keys: value.keys, commands: value.commands };
     });
 }

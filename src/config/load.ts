@@ -8,6 +8,9 @@ import type { Fault, Finding, Path } from './faults.ts';
 import { ConfigError, formatPath } from './faults.ts';
 import { fileProblem, systemResources } from './resources.ts';
 
+/** What faults call the file as a whole, where others have a path. */
+const WHOLE = 'configuration';
+
 /** Relative paths in the file start from its folder. */
 export function loadFile(path: string): Config {
   const resources = systemResources(dirname(resolve(path)));
@@ -41,7 +44,7 @@ export function loadText(text: string, name: string): Config {
   const checked = checkValue(raw, systemResources(dirname(resolve(name))));
   if (checked.config !== null && broken.length === 0) return checked.config;
   const found = (checked.findings ?? []).map((finding) =>
-    fault(offsetOf(document, finding), formatPath(finding.path), finding.reason),
+    fault(offsetOf(document, finding), formatPath(finding.path) || WHOLE, finding.reason),
   );
   throw new ConfigError(sortFaults([...broken, ...found]));
 }

@@ -1,6 +1,7 @@
 /** A configuration from options of the command line, without a file. */
+import type { LogFormat } from '../core/log.ts';
 import { checkValue } from './check.ts';
-import type { Config, LogFormat } from './config.ts';
+import type { Config } from './config.ts';
 import type { Fault, Finding } from './faults.ts';
 import { ConfigError, formatPath } from './faults.ts';
 import { systemResources } from './resources.ts';

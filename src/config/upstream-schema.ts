@@ -75,8 +75,7 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
     limits: limitsSchema(),
   });
   type Fields = z.output<typeof fields>;
-  return fields.transform((value: Fields, context): UpstreamConfig => {
-    checkAuth(value, context);
+  return fields.transform((value: Fields): UpstreamConfig => {
     return {
       kind: value.kind,
       servers: withAuth(value.servers, value.credentials, authOf(value)),
@@ -106,12 +105,6 @@ interface Credential {
 interface Login {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-}
-
-function checkAuth(login: Login, context: z.core.$RefinementCtx): void {
-  if (login.username === undefined || login.password !== undefined) return;
-  const message = 'is missing, needed beside username';
-  context.addIssue({ code: 'custom', message, path: ['password'] });
 }
 
 function authOf(login: Login): AuthConfig | null {
@@ -173,11 +166,9 @@ function tlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
     })
     .transform((value, context): UpstreamTlsConfig => {
       const { ca = null, cert = null, key = null, server_name: serverName = null } = value;
-      const refuse = (path: string, message: string): void =>
-        context.addIssue({ code: 'custom', message, path: [path] });
-      if (cert !== null && key === null) refuse('key', 'is missing, needed beside cert');
-      if (cert === null && key !== null) refuse('cert', 'is missing, needed beside key');
-      if (cert !== null && key !== null && !isKeyOf(key, cert)) refuse('key', KEY_MISMATCH);
+      if (cert !== null && key !== null && !isKeyOf(key, cert)) {
+        context.addIssue({ code: 'custom', message: KEY_MISMATCH, path: ['key'] });
+      }
       return { ca, cert, key, serverName };
     })
     .describe('Present (`{}` is enough): connections use TLS and the server is verified.');

@@ -1,0 +1,116 @@
+/** `tidegate serve`: from options to a running proxy to its orderly end. */
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/faults.ts';
+import type { Log } from '../core/log.ts';
+import { limitRepeats } from '../core/log.ts';
+import { FAILED, INTERRUPTED, MISUSED, STOPPED } from './exit-codes.ts';
+import { explain, sayError, sayFaults } from './say.ts';
+
+/** As commander hands them over; all unread text. */
+export interface ServeOptions {
+  readonly config?: string;
+  readonly upstream?: string;
+  readonly listen?: string;
+  readonly admin?: string;
+  readonly workers?: string;
+  readonly logLevel?: string;
+  readonly cluster?: string;
+  readonly sentinel?: string;
+  readonly http?: string;
+}
+
+/** Options of the contract that wait for their feature. */
+const LATER = ['cluster', 'sentinel', 'http'] as const;
+/** What a file says itself. */
+const WITHOUT_FILE = ['upstream', 'listen', 'admin', 'workers', 'logLevel'] as const;
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+const WHAT_TO_PASS =
+  'nothing to serve: pass --config FILE, or --upstream HOST:PORT[,HOST:PORT…] ' +
+  '(with npm: npm start -- --upstream 127.0.0.1:6379)';
+
+/** Resolves to the exit code once the process may end. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const misuse = findMisuse(options);
+  if (misuse !== null) {
+    sayError(misuse);
+    return MISUSED;
+  }
+  let config: Config;
+  try {
+    config = await configOf(options);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (options.config === undefined) for (const line of error.message.split('\n')) sayError(line);
+    else sayFaults(error.message, process.stderr);
+    return MISUSED;
+  }
+  return await runProxy(config);
+}
+
+/** Null: the options go together. */
+function findMisuse(options: ServeOptions): string | null {
+  const later = LATER.find((name) => options[name] !== undefined);
+  if (later !== undefined) return `--${later} is not available in this version`;
+  if (options.config === undefined) return options.upstream === undefined ? WHAT_TO_PASS : null;
+  const extra = WITHOUT_FILE.find((name) => options[name] !== undefined);
+  if (extra === undefined) return null;
+  return `--${dashed(extra)} does not go with --config: the file says it`;
+}
+
+function dashed(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+async function configOf(options: ServeOptions): Promise<Config> {
+  if (options.config !== undefined) {
+    const { loadFile } = await import('../config/load.ts');
+    return loadFile(options.config);
+  }
+  const { quickStart } = await import('../config/quick-start.ts');
+  return quickStart({
+    upstream: options.upstream ?? '',
+    listen: options.listen,
+    admin: options.admin,
+    workers: options.workers,
+    logLevel: options.logLevel,
+    // Somebody who types the servers by hand wants to read what happens.
+    logFormat: process.stderr.isTTY ? 'pretty' : 'json',
+  });
+}
+
+async function runProxy(config: Config): Promise<number> {
+  const { createLog } = await import('./log-output.ts');
+  const log = limitRepeats(createLog(config.log.level, config.log.format));
+  const stopped = signalled(log);
+  const { createProxy } = await import('../proxy.ts');
+  let proxy: Awaited<ReturnType<typeof createProxy>>;
+  try {
+    proxy = await createProxy(config, log);
+  } catch (error) {
+    sayError(explain(error));
+    return FAILED;
+  }
+  log.info({ addresses: proxy.addresses, pid: process.pid }, 'serving');
+  const signal = await stopped;
+  log.info({ signal }, 'draining');
+  await proxy.drain();
+  await proxy.close();
+  log.flush();
+  return STOPPED;
+}
+
+/** Resolves to the first signal; the second ends the process at once, whatever is under way. */
+function signalled(log: Log): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let count = 0;
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      count++;
+      if (count === 1) return resolve(signal);
+      log.warn({ signal }, 'ended at once');
+      process.exit(INTERRUPTED);
+    });
+  }
+  return promise;
+}
