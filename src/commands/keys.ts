@@ -6,7 +6,7 @@
  * the server itself would find, because what we send to the server of one key must not touch another's.
  */
 import type { Command } from './command.ts';
-import type { CommandSpec, KeySpec } from './spec.ts';
+import { type CommandSpec, Flag, type KeySpec } from './spec.ts';
 
 /** Bits of `KeyPositions.flags`, in the order in which `COMMAND GETKEYSANDFLAGS` names them. */
 export const KeyFlag = {
@@ -81,6 +81,8 @@ interface Plans {
   readonly variable: boolean;
   readonly fallback: Fallback | null;
   readonly hasKeys: boolean;
+  /** EVAL and FCALL may have none; a wrong numkeys is then indeed none, the server will refuse it. */
+  readonly optional: boolean;
 }
 
 type Fallback = (command: Command, out: KeyPositions) => void;
@@ -96,7 +98,7 @@ export function keysOf(command: Command, out: KeyPositions): KeyPositions {
   if (!plans.variable && followSpecs(plans.specs, command, out)) return out;
   out.count = 0;
   if (plans.fallback !== null) plans.fallback(command, out);
-  out.invalid = out.count === 0;
+  out.invalid = out.count === 0 && !plans.optional;
   return out;
 }
 
@@ -130,6 +132,7 @@ function plansOf(spec: CommandSpec): Plans {
     variable: specs.some((plan) => (plan.flags & KeyFlag.variable_flags) !== 0),
     fallback: fallbackOf(spec, specs),
     hasKeys: specs.some((plan) => (plan.flags & KeyFlag.not_key) === 0),
+    optional: (spec.flags & Flag.no_mandatory_keys) !== 0,
   };
   plansById[spec.id] = plans;
   return plans;
