@@ -54,7 +54,7 @@ export class Command {
 
   /** One argument as text (latin1: one character per byte, nothing lost); not for the hot path. */
   text(index: number): string {
-    return this.bytes.latin1Slice(this.argStart(index), this.argEnd(index));
+    return this.bytes.toString('latin1', this.argStart(index), this.argEnd(index));
   }
 
   /** Makes room for `count` arguments, keeping those already there. */
@@ -64,4 +64,47 @@ export class Command {
     grown.set(this.offsets);
     this.offsets = grown;
   }
+
+  /** Becomes the command made of `words`, in a frame of its own; an empty list leaves `argc` 0. */
+  fill(words: readonly Uint8Array[]): void {
+    this.bytes = encodeWords(words);
+    this.start = 0;
+    this.end = this.bytes.length;
+    this.argc = words.length;
+    this.reserve(words.length);
+    let at = 1 + digits(words.length) + 2;
+    for (const [index, word] of words.entries()) {
+      at += 1 + digits(word.length) + 2;
+      this.offsets[index * 2] = at;
+      at += word.length;
+      this.offsets[index * 2 + 1] = at;
+      at += 2;
+    }
+  }
+
+  /** Writes the frame anew, with the same arguments and nothing peculiar between them. */
+  rewrite(): void {
+    const words: Buffer[] = [];
+    for (let i = 0; i < this.argc; i++) words.push(this.arg(i));
+    this.fill(words);
+  }
+}
+
+/** The frame of a command. */
+export function encodeWords(words: readonly Uint8Array[]): Buffer {
+  let size = 1 + digits(words.length) + 2;
+  for (const word of words) size += 1 + digits(word.length) + 2 + word.length + 2;
+  const bytes = Buffer.allocUnsafe(size);
+  let at = bytes.write(`*${words.length}\r\n`, 0, 'latin1');
+  for (const word of words) {
+    at += bytes.write(`$${word.length}\r\n`, at, 'latin1');
+    bytes.set(word, at);
+    at += word.length;
+    at += bytes.write('\r\n', at, 'latin1');
+  }
+  return bytes;
+}
+
+function digits(value: number): number {
+  return value < 10 ? 1 : String(value).length;
 }

@@ -5,33 +5,6 @@
  * says that no server answered. Only the second may lead to a retry, decided in routing/redirect.ts.
  */
 
-/** May the same bytes be sent again? `unsent`: only if nothing of them was written; `reads`: or if it only reads. */
-export type Retry = 'never' | 'unsent' | 'reads';
-
-export type LinkErrorCode =
-  | 'no_host'
-  | 'connect'
-  | 'handshake'
-  | 'timeout'
-  | 'closed'
-  | 'protocol'
-  | 'busy';
-
-/** No server answered. Made once per cause and shared: it carries no stack of the command. */
-export class LinkError extends Error {
-  readonly code: LinkErrorCode;
-  readonly retry: Retry;
-  /** What the client is told, without the leading `-`. */
-  readonly reply: string;
-
-  constructor(code: LinkErrorCode, retry: Retry, reply: string, message: string) {
-    super(message);
-    this.code = code;
-    this.retry = retry;
-    this.reply = reply;
-  }
-}
-
 /** Texts of seed 002 and of the contract; without the leading `-`. */
 export const NO_UPSTREAM_HOST = 'no upstream host';
 export const UPSTREAM_FAILURE = 'upstream failure';
@@ -42,6 +15,52 @@ export const INVALID_PASSWORD = 'ERR invalid password';
 export const WRONGPASS = 'WRONGPASS invalid username-password pair';
 export const NO_PASSWORD_SET = 'ERR Client sent AUTH, but no password is set';
 export const CROSSSLOT = "CROSSSLOT Keys in request don't hash to the same slot";
+
+export type LinkErrorCode =
+  | 'no_host'
+  | 'connect'
+  | 'handshake'
+  | 'timeout'
+  | 'closed'
+  | 'protocol'
+  | 'busy';
+
+/** No server answered. `message` is for the log, `reply` for the client. */
+export class LinkError extends Error {
+  readonly code: LinkErrorCode;
+  /** The error line, without the leading `-`. */
+  readonly reply: string;
+
+  constructor(code: LinkErrorCode, message: string, reply: string) {
+    super(message);
+    this.code = code;
+    this.reply = reply;
+  }
+}
+
+const REPLIES: Readonly<Record<LinkErrorCode, string>> = {
+  no_host: NO_UPSTREAM_HOST,
+  connect: UPSTREAM_FAILURE,
+  handshake: UPSTREAM_FAILURE,
+  timeout: UPSTREAM_FAILURE,
+  closed: UPSTREAM_FAILURE,
+  protocol: UPSTREAM_PROTOCOL_ERROR,
+  busy: UPSTREAM_FAILURE,
+};
+
+/** `reply` only where the client should be told something better than the text of its code. */
+export function linkError(code: LinkErrorCode, message: string, reply?: string): LinkError {
+  return new LinkError(code, message, reply ?? REPLIES[code]);
+}
+
+export const NO_KEY_PERMISSION =
+  'NOPERM this user has no permissions to access one of the keys used as arguments';
+export const SYNTAX = 'ERR syntax error';
+export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range';
+
+export function noCommandPermission(command: string): string {
+  return `NOPERM this user has no permissions to run the '${command}' command`;
+}
 
 export function finishedWithErrors(count: number): string {
   return `finished with ${count} error(s)`;
