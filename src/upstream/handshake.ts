@@ -1,0 +1,42 @@
+/**
+ * What a new link says before anyone's commands: HELLO or AUTH, then SELECT. Kept as data, so that the
+ * link only has to write it and count replies.
+ */
+import type { Protocol } from '../commands/command.ts';
+import { auth, hello, select } from '../commands/own.ts';
+
+export interface Credentials {
+  /** Empty: the password alone, as servers before Redis 6 know it. */
+  readonly username: string;
+  readonly password: string;
+}
+
+export type GreetingStep = 'hello' | 'auth' | 'select';
+
+export interface Greeting {
+  /** Written in one piece as soon as the socket is connected; empty when there is nothing to say. */
+  readonly bytes: Buffer;
+  /** What each reply answers, for the message when it is an error. */
+  readonly steps: readonly GreetingStep[];
+}
+
+export function greeting(
+  protocol: Protocol,
+  database: number,
+  credentials: Credentials | null,
+): Greeting {
+  const parts: Buffer[] = [];
+  const steps: GreetingStep[] = [];
+  if (protocol === 3) {
+    parts.push(hello(3, credentials?.username ?? '', credentials?.password ?? null));
+    steps.push('hello');
+  } else if (credentials !== null) {
+    parts.push(auth(credentials.username, credentials.password));
+    steps.push('auth');
+  }
+  if (database !== 0) {
+    parts.push(select(database));
+    steps.push('select');
+  }
+  return { bytes: Buffer.concat(parts), steps };
+}

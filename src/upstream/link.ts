@@ -1,0 +1,461 @@
+/**
+ * One pipelined connection to one server, in one protocol and one database for its whole life.
+ *
+ *   dispatch ─▶ WriteLog ──flush once per turn──▶ socket ──▶ server
+ *      └─────▶ Pending (sink per command) ◀──shift per reply── ReplyDecoder ◀── socket
+ *
+ * Invariant: the n-th reply read belongs to the n-th command written. Hence an entry of Pending leaves only
+ * with its reply or with the link; a command that is given up keeps its place without a sink.
+ *
+ * Commands may come while the socket is still connecting: they wait in the log. Nothing is sent twice
+ * here; what becomes of commands whose link died is the owner's decision (`orphan`).
+ */
+import type { Socket } from 'node:net';
+import type { Sink } from '../backend/backend.ts';
+import type { Command, Protocol } from '../commands/command.ts';
+import type { CommandSpec } from '../commands/spec.ts';
+import { assert } from '../core/assert.ts';
+import type { Flushable, Tick } from '../core/tick.ts';
+import { FAULT, READY } from '../resp/command-decoder.ts';
+import { type LinkError, linkError } from '../resp/errors.ts';
+import { ReplyDecoder } from '../resp/reply-decoder.ts';
+import { BULK_ERROR, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
+import { type Address, dial, type TlsOptions } from './dial.ts';
+import type { CommandTally, ServerFigures } from './figures.ts';
+import { type Credentials, type Greeting, greeting } from './handshake.ts';
+import { Pending } from './pending.ts';
+import { WriteLog } from './write-log.ts';
+
+export interface LinkOptions {
+  readonly address: Address;
+  readonly tls: TlsOptions | null;
+  readonly connectTimeoutMs: number;
+  /** From dispatch to reply; 0: none. */
+  readonly opTimeoutMs: number;
+  /** Commands under way at most; one more fails with `busy`. */
+  readonly pendingMax: number;
+  /** Bytes of commands under way at most. */
+  readonly pendingBytesMax: number;
+  readonly replyBytesMax: number;
+  /** Greater than 0: bytes are held back until so many wait or `flushTimeoutMs` passed. */
+  readonly flushBytesMin: number;
+  readonly flushTimeoutMs: number;
+}
+
+/** A command whose link was lost before its reply came. */
+export interface Orphan {
+  readonly sink: Sink;
+  readonly spec: CommandSpec;
+  /** The frame; valid during the call. */
+  readonly bytes: Buffer;
+  readonly attempt: number;
+  /** Nothing of it was written. */
+  readonly unsent: boolean;
+  /** A part of its reply was read. */
+  readonly answered: boolean;
+  readonly time: number;
+}
+
+export interface LinkOwner {
+  onReady(link: Link): void;
+  onClosed(link: Link, error: LinkError): void;
+  onOrphan(orphan: Orphan, error: LinkError): void;
+  /** A command ran out of time. */
+  onTimeout(): void;
+  /** Bytes came: the server lives. */
+  onAlive(): void;
+}
+
+/** After so many times the command time-out without one byte the connection counts as dead. */
+const SILENCE_FACTOR = 3;
+const SILENCE_MS_MIN = 1000;
+/** More than this waits in the socket: the server does not read, and we keep the rest. */
+const SOCKET_BYTES_MAX = 1024 * 1024;
+
+type State = 'connecting' | 'greeting' | 'ready' | 'closed';
+
+export class Link implements Flushable {
+  readonly protocol: Protocol;
+  readonly database: number;
+  readonly #options: LinkOptions;
+  readonly #owner: LinkOwner;
+  readonly #tick: Tick;
+  readonly #figures: ServerFigures;
+  readonly #tally: CommandTally;
+  readonly #greeting: Greeting;
+  readonly #socket: Socket;
+  readonly #decoder: ReplyDecoder;
+  readonly #pending = new Pending();
+  readonly #log = new WriteLog();
+  #state: State = 'connecting';
+  #greeted = 0;
+  /** Marked for the flush of this turn. */
+  #dirty = false;
+  /** Entries that timed out unsent and whose bytes must be passed over. */
+  #voids = 0;
+  /** End of the last command that was answered, in the log. */
+  #releasedEnd = 0;
+  #lastReadAt: number;
+  #timer: NodeJS.Timeout | null = null;
+  #flushTimer: NodeJS.Timeout | null = null;
+  #connectTimer: NodeJS.Timeout | null = null;
+
+  constructor(
+    options: LinkOptions,
+    identity: { protocol: Protocol; database: number; credentials: Credentials | null },
+    owner: LinkOwner,
+    tick: Tick,
+    figures: ServerFigures,
+    tally: CommandTally,
+  ) {
+    this.protocol = identity.protocol;
+    this.database = identity.database;
+    this.#options = options;
+    this.#owner = owner;
+    this.#tick = tick;
+    this.#figures = figures;
+    this.#tally = tally;
+    this.#greeting = greeting(identity.protocol, identity.database, identity.credentials);
+    this.#decoder = new ReplyDecoder(options.replyBytesMax);
+    this.#lastReadAt = tick.now;
+    this.#connectTimer = setTimeout(() => {
+      this.#end(linkError('connect', `connection to the server not made in ${options.connectTimeoutMs} ms`));
+    }, options.connectTimeoutMs);
+    figures.connectionsOpened++;
+    figures.connectionsActive++;
+    this.#socket = dial(
+      options.address,
+      options.tls,
+      (length, chunk) => this.#onChunk(length, chunk),
+      () => this.#onConnect(),
+    );
+    this.#socket.on('drain', () => this.#onDrain());
+    this.#socket.on('error', (cause) => this.#onError(cause));
+    this.#socket.on('end', () => this.#end(linkError('closed', 'the server closed the connection')));
+    this.#socket.on('close', () => this.#end(linkError('closed', 'the connection was lost')));
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  get isIdle(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /** Appends the command's bytes and remembers who waits. */
+  dispatch(command: Command, sink: Sink): void {
+    this.send(command.bytes, command.start, command.end, command.spec, sink, 0);
+  }
+
+  /** As `dispatch`, for bytes that are no Command any more; `attempt` counts earlier sendings. */
+  send(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    spec: CommandSpec,
+    sink: Sink,
+    attempt: number,
+  ): void {
+    assert(this.#state !== 'closed', 'a closed link takes no commands');
+    const pending = this.#pending;
+    const log = this.#log;
+    if (
+      pending.tail - pending.head >= this.#options.pendingMax ||
+      log.heldBytes + end - start > this.#options.pendingBytesMax
+    ) {
+      // One command may exceed the limit of bytes, or it could never pass.
+      if (pending.length > 0) {
+        this.#figures.failures.busy++;
+        sink.fail(BUSY);
+        return;
+      }
+    }
+    log.append(bytes, start, end);
+    pending.push(sink, spec, this.#tick.now, log.appended, attempt);
+    this.#figures.requests++;
+    if (this.#timer === null) this.#armTimer();
+    if (!this.#dirty) {
+      this.#dirty = true;
+      this.#tick.markUpstream(this);
+    }
+  }
+
+  /** Writes what came in this turn. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.#state !== 'ready') return;
+    const log = this.#log;
+    const waiting = log.appended - log.flushed;
+    if (waiting === 0) return;
+    if (waiting < this.#options.flushBytesMin) {
+      this.#flushTimer ??= setTimeout(() => this.#write(), this.#options.flushTimeoutMs);
+      return;
+    }
+    this.#write();
+  }
+
+  /** Closes at once; commands under way become orphans. */
+  destroy(error: LinkError): void {
+    this.#end(error);
+  }
+
+  #write(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    this.#flushTimer = null;
+    if (this.#state !== 'ready' || this.#socket.writableLength > SOCKET_BYTES_MAX) return;
+    const log = this.#log;
+    const before = log.flushed;
+    if (this.#voids > 0) this.#writeAroundVoids();
+    log.flush(log.appended, (bytes) => this.#socket.write(bytes));
+    this.#figures.bytesWritten += log.flushed - before;
+  }
+
+  /** The rare case: some commands timed out while they waited here, and must not reach the server now. */
+  #writeAroundVoids(): void {
+    const pending = this.#pending;
+    const log = this.#log;
+    for (let i = pending.head; i < pending.tail && this.#voids > 0; i++) {
+      const slot = i & pending.mask;
+      if (pending.voids[slot] === 0 || pending.ends[slot]! <= log.flushed) continue;
+      const start = this.#startOf(i);
+      if (start > log.flushed) log.flush(start, (bytes) => this.#socket.write(bytes));
+      log.skipTo(pending.ends[slot]!);
+      this.#voids--;
+    }
+    this.#shiftVoids();
+  }
+
+  #startOf(entry: number): number {
+    const pending = this.#pending;
+    // The head's predecessor is gone, but nothing before it is in the log that is not released.
+    return entry === pending.head ? this.#releasedEnd : pending.ends[(entry - 1) & pending.mask]!;
+  }
+
+  #onConnect(): void {
+    if (this.#state !== 'connecting') return;
+    if (this.#greeting.steps.length === 0) {
+      this.#becomeReady();
+      return;
+    }
+    this.#state = 'greeting';
+    this.#socket.write(this.#greeting.bytes);
+  }
+
+  #becomeReady(): void {
+    this.#state = 'ready';
+    if (this.#connectTimer !== null) clearTimeout(this.#connectTimer);
+    this.#connectTimer = null;
+    this.#owner.onReady(this);
+    this.#write();
+  }
+
+  #onChunk(length: number, chunk: Buffer): void {
+    if (this.#state === 'closed') return;
+    const tick = this.#tick;
+    tick.begin();
+    this.#lastReadAt = tick.now;
+    this.#figures.bytesRead += length;
+    const decoder = this.#decoder;
+    decoder.push(chunk, length);
+    let state = decoder.next();
+    while (state === READY) {
+      if (decoder.bytes[decoder.start] === PUSH) {
+        // No one asked for pushes on a shared link (no tracking, no subscription): passed over.
+      } else if (this.#state === 'ready') {
+        if (!this.#answer(decoder.bytes, decoder.start, decoder.end)) return;
+      } else if (!this.#onGreeting(decoder.bytes, decoder.start, decoder.end)) {
+        return;
+      }
+      state = decoder.next();
+    }
+    if (state === FAULT) {
+      this.#end(linkError('protocol', 'the server sent what is not RESP'));
+      return;
+    }
+    decoder.settle();
+    this.#log.release(this.#releasedEnd);
+    this.#owner.onAlive();
+  }
+
+  /** Gives one reply to whoever waits first; false once the link is closed. */
+  #answer(bytes: Buffer, start: number, end: number): boolean {
+    const pending = this.#pending;
+    if (this.#voids > 0 || pending.voids[pending.head & pending.mask] === 1) this.#shiftVoids();
+    if (pending.head === pending.tail || this.#headEnd() > this.#log.flushed) {
+      const text = bytes.toString('latin1', start, Math.min(end, start + 100)).trim();
+      this.#end(linkError('protocol', `the server sent what nothing asked for: ${text}`));
+      return false;
+    }
+    const slot = pending.shift();
+    this.#releasedEnd = pending.ends[slot]!;
+    const figures = this.#figures;
+    const row = this.#tally.row(pending.specs[slot]!.id);
+    const type = bytes[start];
+    figures.replies++;
+    row.replies++;
+    if (type === SIMPLE_ERROR || type === BULK_ERROR) {
+      figures.errorReplies++;
+      row.errors++;
+    }
+    const latency = this.#tick.now - pending.times[slot]!;
+    figures.latency.record(latency);
+    row.latency.record(latency);
+    const sink = pending.sinks[slot]!;
+    if (sink !== null) {
+      pending.sinks[slot] = null;
+      sink.reply(bytes, start, end);
+    }
+    return this.#state === 'ready';
+  }
+
+  #headEnd(): number {
+    const pending = this.#pending;
+    return pending.ends[pending.head & pending.mask]!;
+  }
+
+  /** Entries that were never sent get no reply: they leave when they come to the head. */
+  #shiftVoids(): void {
+    const pending = this.#pending;
+    while (pending.length > 0 && pending.voids[pending.head & pending.mask] === 1) {
+      const slot = pending.head & pending.mask;
+      if (pending.ends[slot]! > this.#log.flushed) {
+        this.#log.skipTo(pending.ends[slot]!);
+        this.#voids--;
+      }
+      pending.shift();
+      this.#releasedEnd = pending.ends[slot]!;
+    }
+  }
+
+  #onGreeting(bytes: Buffer, start: number, end: number): boolean {
+    const step = this.#greeting.steps[this.#greeted++]!;
+    const type = bytes[start];
+    if (type === SIMPLE_ERROR || type === BULK_ERROR) {
+      const text = bytes.toString('latin1', start + 1, end - 2);
+      this.#end(linkError('handshake', `the server refused ${step}: ${text}`, step === 'select' ? text : undefined));
+      return false;
+    }
+    if (this.#greeted === this.#greeting.steps.length) this.#becomeReady();
+    return true;
+  }
+
+  #onDrain(): void {
+    this.#tick.begin();
+    if (this.#log.appended > this.#log.flushed) this.#write();
+  }
+
+  #onError(cause: NodeJS.ErrnoException): void {
+    const code = this.#state === 'ready' ? 'closed' : 'connect';
+    this.#end(linkError(code, cause.message));
+  }
+
+  #armTimer(): void {
+    const { opTimeoutMs } = this.#options;
+    if (opTimeoutMs === 0) return;
+    const pending = this.#pending;
+    const slot = pending.cursor & pending.mask;
+    const due = pending.times[slot]! + opTimeoutMs - performance.now();
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(due)));
+  }
+
+  /** Fails what is overdue. One timer at a time: it is set for the oldest command, not moved by replies. */
+  #onTimer(): void {
+    this.#timer = null;
+    this.#tick.begin();
+    this.#shiftVoids();
+    const pending = this.#pending;
+    const now = performance.now();
+    const overdue = now - this.#options.opTimeoutMs;
+    while (pending.cursor < pending.tail) {
+      const slot = pending.cursor & pending.mask;
+      if (pending.times[slot]! > overdue) break;
+      pending.cursor++;
+      this.#expire(slot);
+      if (this.#state === 'closed') return;
+    }
+    if (this.#isDead(now)) {
+      this.#end(linkError('timeout', 'the server has been silent for too long'));
+      return;
+    }
+    if (pending.cursor < pending.tail) this.#armTimer();
+    else if (pending.head < pending.tail) {
+      // All are expired: look again whether the server came back.
+      this.#timer = setTimeout(() => this.#onTimer(), this.#options.opTimeoutMs);
+    }
+  }
+
+  #expire(slot: number): void {
+    const pending = this.#pending;
+    const sink = pending.sinks[slot]!;
+    if (pending.ends[slot]! > this.#log.flushed) {
+      pending.voids[slot] = 1;
+      this.#voids++;
+    }
+    if (sink === null) return;
+    pending.sinks[slot] = null;
+    this.#figures.failures.timeout++;
+    this.#tally.row(pending.specs[slot]!.id).failures++;
+    this.#owner.onTimeout();
+    sink.fail(TIMEOUT);
+  }
+
+  /** No byte since the oldest command was sent, for several time-outs: the peer is gone without a word. */
+  #isDead(now: number): boolean {
+    const pending = this.#pending;
+    if (this.#state !== 'ready' || pending.length === 0) return false;
+    if (this.#headEnd() > this.#log.flushed) return false;
+    const sentAt = pending.times[pending.head & pending.mask]!;
+    const silence = Math.max(SILENCE_MS_MIN, this.#options.opTimeoutMs * SILENCE_FACTOR);
+    return now - Math.max(sentAt, this.#lastReadAt) > silence;
+  }
+
+  #end(error: LinkError): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#figures.connectionsActive--;
+    for (const timer of [this.#timer, this.#flushTimer, this.#connectTimer]) {
+      if (timer !== null) clearTimeout(timer);
+    }
+    this.#socket.destroy();
+    this.#tick.begin();
+    this.#owner.onClosed(this, error);
+    this.#orphanAll(error);
+  }
+
+  #orphanAll(error: LinkError): void {
+    const pending = this.#pending;
+    // What this read already answered is gone from `pending`; the head may have a part of its reply here.
+    let answered = this.#decoder.isWithin;
+    while (pending.length > 0) {
+      const start = this.#startOf(pending.head);
+      const slot = pending.shift();
+      const end = pending.ends[slot]!;
+      const sink = pending.sinks[slot]!;
+      this.#releasedEnd = end;
+      if (sink !== null) {
+        pending.sinks[slot] = null;
+        this.#owner.onOrphan(
+          {
+            sink,
+            spec: pending.specs[slot]!,
+            bytes: this.#log.read(start, end),
+            attempt: pending.attempts[slot]!,
+            unsent: end > this.#log.flushed,
+            answered,
+            time: pending.times[slot]!,
+          },
+          error,
+        );
+      }
+      answered = false;
+    }
+  }
+}
+
+const BUSY: LinkError = linkError('busy', 'too many commands are under way to this server');
+const TIMEOUT: LinkError = linkError('timeout', 'no reply in time');

@@ -1,0 +1,185 @@
+/**
+ * One server: its lanes (one or more per protocol and database), its health, its figures.
+ *
+ * A link speaks one protocol and stays in one database, so replies pass byte for byte and nobody can see
+ * another client's SELECT. A client stays on one lane (`affinity`), so its commands keep their order.
+ */
+import type { Backend, Sink } from '../backend/backend.ts';
+import type { Command, Protocol } from '../commands/command.ts';
+import type { Log } from '../core/log.ts';
+import type { Tick } from '../core/tick.ts';
+import { type LinkError, linkError } from '../resp/errors.ts';
+import { type CommandTally, ServerFigures } from './figures.ts';
+import type { Credentials } from './handshake.ts';
+import { Lane } from './lane.ts';
+import { Link, type LinkOptions, type Orphan } from './link.ts';
+import { Rate } from './rate.ts';
+
+export interface UpstreamOptions extends LinkOptions {
+  /** For logs and figures: `host:port`. */
+  readonly name: string;
+  readonly credentials: Credentials | null;
+  /** The database that clients see as 0; other numbers are the server's own. */
+  readonly database: number;
+  /** Lanes per protocol and database. */
+  readonly connections: number;
+  /** New connections per second; null: unlimited. */
+  readonly connectionsPerSecond: number | null;
+}
+
+/** What happens to commands whose link was lost, and who is told of health. */
+export interface UpstreamOwner {
+  /** Answers the orphan's sink, at once or later. */
+  onOrphan(upstream: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void;
+  /** A command or a connection failed for a reason of transport. */
+  onFailure(upstream: Upstream): void;
+  /** The server said something after a failure. */
+  onAlive(upstream: Upstream): void;
+}
+
+/** Lanes of one server at most: databases times protocols times connections. */
+const LANES_MAX = 512;
+/** Databases a lane can be told apart by; Redis allows more, nobody has them. */
+const DATABASES_MAX = 1 << 20;
+
+export class Upstream implements Backend {
+  readonly name: string;
+  readonly figures: ServerFigures = new ServerFigures();
+  /** Failures in a row; the owner decides what follows. */
+  failuresInRow = 0;
+  readonly #options: UpstreamOptions;
+  readonly #owner: UpstreamOwner;
+  readonly #tick: Tick;
+  readonly #tally: CommandTally;
+  readonly #log: Log;
+  readonly #rate: Rate | null;
+  /** The lanes of RESP2 in database 0, where nearly everybody is. */
+  readonly #common: Lane[] = [];
+  readonly #lanes: Map<number, Lane> = new Map();
+  #closed = false;
+
+  constructor(
+    options: UpstreamOptions,
+    owner: UpstreamOwner,
+    tick: Tick,
+    tally: CommandTally,
+    log: Log,
+  ) {
+    this.name = options.name;
+    this.#options = options;
+    this.#owner = owner;
+    this.#tick = tick;
+    this.#tally = tally;
+    this.#log = log;
+    this.#rate =
+      options.connectionsPerSecond === null ? null : new Rate(options.connectionsPerSecond, tick.now);
+    for (let i = 0; i < options.connections; i++) this.#common.push(this.#makeLane(2, 0, i));
+  }
+
+  /** Connects ahead of the first command. */
+  warm(): void {
+    for (const lane of this.#common) lane.warm();
+  }
+
+  /** At least one connection stands. */
+  get isConnected(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.isReady) return true;
+    return false;
+  }
+
+  dispatch(command: Command, sink: Sink): void {
+    const lane =
+      command.protocol === 2 && command.database === 0
+        ? this.#common[command.affinity % this.#common.length]!
+        : this.#lane(command.protocol, command.database, command.affinity);
+    if (lane === null) sink.fail(TOO_MANY_LANES);
+    else lane.dispatch(command, sink);
+  }
+
+  /** A lane beside those of clients, for health checks. */
+  ownLane(): Lane {
+    return this.#makeLane(2, 0, this.#options.connections);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const error = linkError('closed', 'the upstream is closed');
+    for (const lane of this.#lanes.values()) lane.close(error);
+  }
+
+  get pendingCount(): number {
+    let count = 0;
+    for (const lane of this.#lanes.values()) count += lane.link?.pendingCount ?? 0;
+    return count;
+  }
+
+  #lane(protocol: Protocol, database: number, affinity: number): Lane | null {
+    const index = affinity % this.#options.connections;
+    const lane = this.#lanes.get(laneKey(protocol, database, index));
+    if (lane !== undefined) return lane;
+    if (this.#lanes.size >= LANES_MAX || database >= DATABASES_MAX) return null;
+    return this.#makeLane(protocol, database, index);
+  }
+
+  #makeLane(protocol: Protocol, database: number, index: number): Lane {
+    const lane = new Lane({ open: (opening) => this.#open(opening) }, protocol, database);
+    this.#lanes.set(laneKey(protocol, database, index), lane);
+    return lane;
+  }
+
+  #open(lane: Lane): Link | LinkError {
+    if (this.#closed) return linkError('closed', 'the upstream is closed');
+    if (this.#rate !== null && !this.#rate.take(performance.now())) {
+      this.figures.connectionsRateLimited++;
+      return RATE_LIMITED;
+    }
+    const { credentials, database } = this.#options;
+    let wasReady = false;
+    return new Link(
+      this.#options,
+      { protocol: lane.protocol, database: lane.database || database, credentials },
+      {
+        onReady: () => {
+          wasReady = true;
+          lane.onReady();
+        },
+        onClosed: (_link, error) => this.#onClosed(lane, error, wasReady),
+        onOrphan: (orphan, error) => this.#owner.onOrphan(this, lane, orphan, error),
+        onTimeout: () => this.#onFailure(),
+        onAlive: () => {
+          if (this.failuresInRow > 0) {
+            this.failuresInRow = 0;
+            this.#owner.onAlive(this);
+          }
+        },
+      },
+      this.#tick,
+      this.figures,
+      this.#tally,
+    );
+  }
+
+  #onClosed(lane: Lane, error: LinkError, wasReady: boolean): void {
+    if (!this.#closed) {
+      this.figures.failures[error.code]++;
+      this.#log.warn(
+        { server: this.name, code: error.code, reason: error.message },
+        'upstream connection lost',
+      );
+      this.#onFailure();
+    }
+    lane.onClosed(error, wasReady);
+  }
+
+  #onFailure(): void {
+    this.failuresInRow++;
+    this.#owner.onFailure(this);
+  }
+}
+
+function laneKey(protocol: Protocol, database: number, index: number): number {
+  return (index * DATABASES_MAX + database) * 4 + protocol;
+}
+
+const TOO_MANY_LANES = linkError('busy', 'too many databases are in use on this server');
+const RATE_LIMITED = linkError('no_host', 'connection rate limit reached');

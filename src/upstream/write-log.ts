@@ -1,0 +1,107 @@
+/**
+ * What was written to a server and is not answered yet.
+ *
+ *   chunk            chunk            chunk
+ *   [aaaaabbbbbbbcc] [dddddddddd    ] [eeeee         ]
+ *    ^released            ^flushed          ^appended        absolute positions, ever growing
+ *
+ * It is the write buffer of a link and its memory in one: bytes stay until their command is answered, so
+ * a chunk handed to the socket is never overwritten while the kernel may still want it, and a read that
+ * lost its link can be sent again without a copy made in advance. A command never spans two chunks.
+ */
+import { copyBytes } from '../core/bytes.ts';
+
+const CHUNK_BYTES = 64 * 1024;
+/** Free chunks kept by the process: 4 MiB. */
+const FREE_CHUNKS_MAX = 64;
+const freeChunks: Buffer[] = [];
+
+class Chunk {
+  readonly bytes: Buffer;
+  /** Absolute position of the first byte. */
+  readonly base: number;
+  used = 0;
+
+  constructor(bytes: Buffer, base: number) {
+    this.bytes = bytes;
+    this.base = base;
+  }
+}
+
+export class WriteLog {
+  /** End of what was appended. */
+  appended = 0;
+  /** End of what was given to the socket. */
+  flushed = 0;
+  #released = 0;
+  readonly #chunks: Chunk[] = [];
+  #last: Chunk | null = null;
+
+  /** Bytes held, answered or not yet. */
+  get heldBytes(): number {
+    return this.appended - this.#released;
+  }
+
+  append(source: Buffer, start: number, end: number): void {
+    const size = end - start;
+    let chunk = this.#last;
+    if (chunk === null || chunk.used + size > chunk.bytes.length) chunk = this.#open(size);
+    copyBytes(chunk.bytes, chunk.used, source, start, end);
+    chunk.used += size;
+    this.appended += size;
+  }
+
+  /** Gives what lies between `flushed` and `until` to `write`, chunk by chunk. */
+  flush(until: number, write: (bytes: Buffer) => void): void {
+    for (const chunk of this.#chunks) {
+      const end = Math.min(chunk.base + chunk.used, until);
+      if (end <= this.flushed) continue;
+      write(chunk.bytes.subarray(Math.max(0, this.flushed - chunk.base), end - chunk.base));
+      this.flushed = end;
+      if (end === until) return;
+    }
+  }
+
+  /** Passes over bytes that must not be sent any more. */
+  skipTo(position: number): void {
+    this.flushed = Math.max(this.flushed, position);
+  }
+
+  /** Forgets everything before `position`: it has been answered. */
+  release(position: number): void {
+    this.#released = position;
+    while (this.#chunks.length > 1 && this.#chunks[1]!.base <= position) {
+      recycle(this.#chunks.shift()!);
+    }
+    const last = this.#last;
+    // All is answered and sent: begin the chunk anew instead of walking through memory.
+    if (last !== null && position === this.appended && this.flushed === this.appended) {
+      this.#chunks.length = 0;
+      this.#last = null;
+      recycle(last);
+    }
+  }
+
+  /** The bytes of one command, by its absolute ends. */
+  read(start: number, end: number): Buffer {
+    const chunk = this.#chunks.findLast((candidate) => candidate.base <= start)!;
+    return chunk.bytes.subarray(start - chunk.base, end - chunk.base);
+  }
+
+  #open(size: number): Chunk {
+    const bytes =
+      size <= CHUNK_BYTES
+        ? (freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES))
+        : Buffer.allocUnsafeSlow(size);
+    const chunk = new Chunk(bytes, this.appended);
+    this.#chunks.push(chunk);
+    this.#last = chunk;
+    return chunk;
+  }
+}
+
+function recycle(chunk: Chunk): void {
+  if (chunk.bytes.length === CHUNK_BYTES && freeChunks.length < FREE_CHUNKS_MAX) {
+    freeChunks.push(chunk.bytes);
+  }
+}
