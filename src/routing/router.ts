@@ -1,0 +1,162 @@
+/**
+ * Which server answers a command: route by prefix, then the server of its keys.
+ *
+ *   one key      route ─▶ server ─▶ dispatch                       (nothing allocated)
+ *   many keys    routes ─▶ rewrite ─▶ servers ─┬ one  ─▶ dispatch
+ *                                              └ more ─▶ split, or CROSSSLOT
+ *   no key       catch-all route, if any server of it can answer
+ *
+ * Keys are rewritten before they are placed, so that a key is where a client of the servers looks for it.
+ */
+import { type Backend, nowhere, type Sink } from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
+import { KeyPositions, keysOf } from '../commands/keys.ts';
+import type { CommandSpec } from '../commands/spec.ts';
+import { CROSSSLOT, linkError } from '../resp/errors.ts';
+import { replyError } from './answers.ts';
+import type { Group } from './group.ts';
+import { Rewriter } from './rewriter.ts';
+import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
+import { Scatter } from './scatter.ts';
+
+const NO_HOST = linkError('no_host', 'no server takes this key');
+
+export class Router implements Backend {
+  readonly #routes: RouteTable;
+  /** Set if there is one route, without prefix, that changes nothing and copies nothing. */
+  readonly #plain: Group | null;
+  readonly #keys = new KeyPositions();
+  readonly #rewriter: Rewriter;
+  readonly #scatter: Scatter;
+  /** Route of each key of the command under way. */
+  readonly #found: (CompiledRoute | null)[] = [];
+
+  constructor(routes: readonly Route[], caseInsensitive: boolean, unknown: CommandSpec) {
+    this.#routes = new RouteTable(routes, caseInsensitive);
+    const first = this.#routes.all[0];
+    const isPlain =
+      this.#routes.all.length === 1 &&
+      first!.prefix.length === 0 &&
+      !first!.rewrites &&
+      first!.readGroup === null &&
+      first!.mirrors.length === 0;
+    this.#plain = isPlain ? first!.group : null;
+    this.#rewriter = new Rewriter(unknown);
+    this.#scatter = new Scatter(unknown);
+  }
+
+  dispatch(command: Command, sink: Sink): void {
+    const { keyAt } = command.spec;
+    const plain = this.#plain;
+    if (plain !== null) {
+      const server =
+        plain.only ??
+        (keyAt > 0
+          ? plain.serverOf(command.bytes, command.argStart(keyAt), command.argEnd(keyAt))
+          : null);
+      if (server !== null) {
+        server.dispatch(command, sink);
+        return;
+      }
+      if (keyAt > 0) {
+        sink.fail(NO_HOST);
+        return;
+      }
+    }
+    this.#dispatchRouted(command, sink);
+  }
+
+  async close(): Promise<void> {
+    // Groups are shared by routers and closed by whoever made them.
+  }
+
+  #dispatchRouted(command: Command, sink: Sink): void {
+    const keys = keysOf(command, this.#keys);
+    if (keys.count === 0) {
+      this.#dispatchKeyless(command, sink, keys.invalid);
+      return;
+    }
+    const routes = this.#found;
+    routes.length = keys.count;
+    let rewrites = false;
+    for (let i = 0; i < keys.count; i++) {
+      const index = keys.indexes[i]!;
+      const route = this.#routes.find(command.bytes, command.argStart(index), command.argEnd(index));
+      routes[i] = route;
+      rewrites ||= route?.rewrites ?? false;
+    }
+    const written = rewrites ? this.#rewriter.rewrite(command, keys, routes) : command;
+    this.#dispatchKeyed(written, sink, keys, routes);
+    const first = routes[0];
+    if (first != null && first.mirrors.length > 0) this.#mirror(written, first.mirrors);
+  }
+
+  #dispatchKeyed(
+    command: Command,
+    sink: Sink,
+    keys: KeyPositions,
+    routes: readonly (CompiledRoute | null)[],
+  ): void {
+    const { spec } = command;
+    const scatter = this.#scatter;
+    scatter.begin(keys.count);
+    for (let i = 0; i < keys.count; i++) {
+      const route = routes[i]!;
+      const group = route === null ? null : groupFor(route, spec);
+      const index = keys.indexes[i]!;
+      const server =
+        group === null
+          ? null
+          : (group.only ??
+            group.serverOf(command.bytes, command.argStart(index), command.argEnd(index)));
+      scatter.place(i, server);
+    }
+    const target = scatter.single;
+    if (target !== undefined) {
+      if (target === null) sink.fail(NO_HOST);
+      else target.dispatch(command, sink);
+    } else if (spec.door === 'split' && scatter.canSplit(command, keys)) {
+      scatter.split(command, keys, sink);
+    } else if (spec.door === 'split') {
+      // Arguments that do not pair up: any server words the error as it should be.
+      scatter.first.dispatch(command, sink);
+    } else {
+      replyError(sink, CROSSSLOT);
+    }
+  }
+
+  #dispatchKeyless(command: Command, sink: Sink, isInvalid: boolean): void {
+    const { spec } = command;
+    const route = this.#routes.catchAll;
+    if (route === null) {
+      sink.fail(NO_HOST);
+      return;
+    }
+    const group = groupFor(route, spec);
+    // Scripts may name no keys, and a wrong number of keys is the server's to complain about.
+    const isAnyones = isInvalid || spec.keyAt < 0;
+    const server = group.only ?? (isAnyones ? group.any() : null);
+    if (server === null) {
+      const what = spec.name.replace('|', ' ');
+      replyError(
+        sink,
+        `ERR '${what}' names no key and '${group.name}' has several servers: this version does not ask them all`,
+      );
+      return;
+    }
+    server.dispatch(command, sink);
+    if (route.mirrors.length > 0) this.#mirror(command, route.mirrors);
+  }
+
+  #mirror(command: Command, mirrors: readonly Mirror[]): void {
+    for (const mirror of mirrors) {
+      if (mirror.excludeReads && command.spec.isRead) continue;
+      if (mirror.percent < 100 && Math.random() * 100 >= mirror.percent) continue;
+      mirror.backend.dispatch(command, nowhere);
+    }
+  }
+}
+
+function groupFor(route: CompiledRoute, spec: CommandSpec): Group {
+  return spec.isRead && route.readGroup !== null ? route.readGroup : route.group;
+}

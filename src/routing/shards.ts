@@ -1,0 +1,146 @@
+/**
+ * Independent servers that share keys by a distribution: `kind: shards`.
+ *
+ *   key ─▶ Distribution.pick ─▶ index ─▶ Upstream
+ *                ▲
+ *     health check, outliers: servers that are out are passed over, others keep all their keys
+ *
+ * When fewer than half of the servers are well, health is ignored (Envoy's panic mode): moving most keys
+ * would empty the caches of those that are left, at the worst time.
+ */
+import type { Backend } from '../backend/backend.ts';
+import type { Log } from '../core/log.ts';
+import type { Tick } from '../core/tick.ts';
+import type { LinkError } from '../resp/errors.ts';
+import { CommandTally } from '../upstream/figures.ts';
+import { HealthCheck, type HealthCheckOptions } from '../upstream/health.ts';
+import type { Lane } from '../upstream/lane.ts';
+import type { Orphan } from '../upstream/link.ts';
+import { type OutlierOptions, Outliers } from '../upstream/outlier.ts';
+import { Upstream, type UpstreamOptions } from '../upstream/upstream.ts';
+import type { Group } from './group.ts';
+import {
+  createDistribution,
+  type Distribution,
+  type DistributionKind,
+  type DistributionOptions,
+} from './hash/distribution.ts';
+import { decide, type RetryPolicy } from './redirect.ts';
+
+export interface ShardOptions extends UpstreamOptions {
+  readonly weight: number;
+}
+
+export interface ShardsOptions {
+  readonly name: string;
+  readonly servers: readonly ShardOptions[];
+  readonly distribution: DistributionKind;
+  readonly placement: DistributionOptions;
+  readonly retry: RetryPolicy;
+  /** null: no active check. */
+  readonly healthCheck: HealthCheckOptions | null;
+  /** null: nobody is ejected for failures. */
+  readonly outliers: OutlierOptions | null;
+}
+
+const PANIC_SHARE = 0.5;
+
+export class Shards implements Group {
+  readonly name: string;
+  readonly servers: readonly Upstream[];
+  readonly only: Backend | null;
+  readonly tally: CommandTally = new CommandTally();
+  readonly #options: ShardsOptions;
+  readonly #log: Log;
+  readonly #tick: Tick;
+  readonly #all: Distribution;
+  #current: Distribution;
+  readonly #checks: HealthCheck[] = [];
+  readonly #outliers: Outliers | null;
+
+  constructor(options: ShardsOptions, tick: Tick, log: Log) {
+    this.name = options.name;
+    this.#options = options;
+    this.#log = log;
+    this.#tick = tick;
+    const owner = {
+      onOrphan: (_server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void =>
+        this.#onOrphan(lane, orphan, error),
+      onFailure: (server: Upstream): void =>
+        this.#outliers?.onFailure(this.servers.indexOf(server), server.failuresInRow),
+      onAlive: (server: Upstream): void => this.#outliers?.onAlive(this.servers.indexOf(server)),
+    };
+    this.servers = options.servers.map(
+      (server) => new Upstream(server, owner, tick, this.tally, log),
+    );
+    this.only = this.servers.length === 1 ? this.servers[0]! : null;
+    this.#all = createDistribution(
+      options.distribution,
+      options.servers.map(({ name, weight }) => ({ key: name, weight })),
+      options.placement,
+    );
+    this.#current = this.#all;
+    this.#outliers =
+      options.outliers === null
+        ? null
+        : new Outliers(options.outliers, this.servers.length, (index, ejected) => {
+            if (ejected) this.servers[index]!.figures.ejections++;
+            this.#onHealth(index, ejected ? 'ejected after failures' : 'back after its ejection');
+          });
+    for (const server of this.servers) server.warm();
+    if (options.healthCheck !== null) this.#startChecks(options.healthCheck);
+  }
+
+  serverOf(bytes: Buffer, start: number, end: number): Backend | null {
+    const index = this.#current.pick(bytes, start, end);
+    return index < 0 ? null : this.servers[index]!;
+  }
+
+  any(): Backend | null {
+    const index = this.servers.findIndex((_server, at) => this.isIn(at));
+    return this.servers[Math.max(0, index)]!;
+  }
+
+  /** The server takes keys at present. */
+  isIn(index: number): boolean {
+    const checked = this.#checks[index]?.isHealthy ?? true;
+    return checked && !(this.#outliers?.isEjected(index) ?? false);
+  }
+
+  async close(): Promise<void> {
+    for (const check of this.#checks) check.close();
+    this.#outliers?.close();
+    await Promise.all(this.servers.map((server) => server.close()));
+  }
+
+  #startChecks(options: HealthCheckOptions): void {
+    for (const [index, server] of this.servers.entries()) {
+      this.#checks.push(
+        new HealthCheck(options, server.ownLane(), (healthy) =>
+          this.#onHealth(index, healthy ? 'healthy again' : 'unhealthy'),
+        ),
+      );
+    }
+  }
+
+  #onHealth(index: number, what: string): void {
+    this.#log.warn({ upstream: this.name, server: this.servers[index]!.name }, `server ${what}`);
+    const out = this.servers.map((_server, at) => !this.isIn(at));
+    const share = out.filter((ejected) => !ejected).length / out.length;
+    this.#current =
+      share < PANIC_SHARE || !out.includes(true) ? this.#all : this.#all.withEjected(out);
+  }
+
+  #onOrphan(lane: Lane, orphan: Orphan, error: LinkError): void {
+    if (decide(orphan, error, this.#options.retry) === 'fail') {
+      orphan.sink.fail(error);
+      return;
+    }
+    const { sink, spec, attempt } = orphan;
+    const bytes = Buffer.from(orphan.bytes);
+    setTimeout(() => {
+      this.#tick.begin();
+      lane.send(bytes, spec, sink, attempt + 1);
+    }, this.#options.retry.backoffMs);
+  }
+}
