@@ -1,0 +1,169 @@
+/**
+ * All sessions of the process by id, and what CLIENT LIST, KILL and PAUSE do to them.
+ *
+ * With several workers each has its own registry; `peers` carries a question to the others and gathers their
+ * answers. Ids never repeat between workers: each counts in steps of the number of workers.
+ */
+import type { Log } from '../core/log.ts';
+import type { Tick } from '../core/tick.ts';
+import { describeClient } from './describe-client.ts';
+import type { Session } from './session.ts';
+
+/** A question about clients that every worker answers for its own. */
+export type ClientQuestion =
+  | { readonly kind: 'list'; readonly filter: ClientFilter }
+  | { readonly kind: 'kill'; readonly filter: ClientFilter; readonly askerId: number }
+  | { readonly kind: 'pause'; readonly untilMs: number; readonly writesOnly: boolean }
+  | { readonly kind: 'unpause' };
+
+export interface ClientFilter {
+  readonly ids?: readonly number[];
+  readonly address?: string;
+  readonly localAddress?: string;
+  readonly user?: string;
+  readonly type?: string;
+  /** Seconds. */
+  readonly ageMin?: number;
+  /** This one is left out. */
+  readonly notId?: number;
+}
+
+export interface ClientAnswer {
+  readonly lines: readonly string[];
+  readonly count: number;
+}
+
+/** Asks the other workers; resolves with their answers. */
+export type AskPeers = (question: ClientQuestion) => Promise<readonly ClientAnswer[]>;
+
+export class Clients {
+  readonly sessions: Map<number, Session> = new Map();
+  readonly log: Log;
+  readonly #tick: Tick;
+  readonly #step: number;
+  readonly #ask: AskPeers | null;
+  #nextId: number;
+  #pause: { untilMs: number; writesOnly: boolean } | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    tick: Tick,
+    log: Log,
+    worker: { index: number; count: number },
+    ask: AskPeers | null,
+  ) {
+    this.#tick = tick;
+    this.log = log;
+    this.#step = worker.count;
+    this.#nextId = worker.index + 1;
+    this.#ask = ask;
+  }
+
+  takeId(): number {
+    const id = this.#nextId;
+    this.#nextId += this.#step;
+    return id;
+  }
+
+  add(session: Session): void {
+    this.sessions.set(session.id, session);
+    if (this.#pause !== null) session.setPause(this.#pause.writesOnly ? 'write' : 'all');
+  }
+
+  remove(session: Session): void {
+    this.sessions.delete(session.id);
+  }
+
+  /** The answer of all workers; `then` runs at once if there is only this one. */
+  ask(question: ClientQuestion, then: (answers: readonly ClientAnswer[]) => void): void {
+    const own = this.answer(question);
+    if (this.#ask === null) {
+      then([own]);
+      return;
+    }
+    this.#ask(question).then(
+      (others) => then([own, ...others]),
+      () => then([own]),
+    );
+  }
+
+  /** This worker's answer to a question. */
+  answer(question: ClientQuestion): ClientAnswer {
+    switch (question.kind) {
+      case 'list': {
+        const lines = [...this.#matching(question.filter)].map((s) => describeClient(s, this.#tick));
+        return { lines, count: lines.length };
+      }
+      case 'kill': {
+        const doomed = [...this.#matching(question.filter)];
+        for (const session of doomed) {
+          // Who ends itself still hears that it worked.
+          if (session.id === question.askerId) session.finish();
+          else session.close();
+        }
+        return { lines: [], count: doomed.length };
+      }
+      case 'pause':
+        this.#startPause(question.untilMs, question.writesOnly);
+        return { lines: [], count: 0 };
+      case 'unpause':
+        this.#endPause();
+        return { lines: [], count: 0 };
+    }
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  *#matching(filter: ClientFilter): Generator<Session> {
+    const now = Date.now();
+    for (const session of this.sessions.values()) {
+      if (filter.notId === session.id) continue;
+      if (filter.ids !== undefined && !filter.ids.includes(session.id)) continue;
+      if (filter.user !== undefined && filter.user !== (session.user?.name ?? 'default')) continue;
+      if (filter.address !== undefined && filter.address !== addressOf(session)) continue;
+      if (filter.localAddress !== undefined && filter.localAddress !== localAddressOf(session)) {
+        continue;
+      }
+      if (filter.type !== undefined && filter.type !== 'normal') continue;
+      if (filter.ageMin !== undefined && now - session.openedAt < filter.ageMin * 1000) continue;
+      yield session;
+    }
+  }
+
+  /** A second pause never shortens the first, and all commands outweigh writes, as in Redis. */
+  #startPause(untilMs: number, writesOnly: boolean): void {
+    const before = this.#pause;
+    this.#pause = {
+      untilMs: Math.max(untilMs, before?.untilMs ?? 0),
+      writesOnly: writesOnly && (before?.writesOnly ?? true),
+    };
+    for (const session of this.sessions.values()) {
+      session.setPause(this.#pause.writesOnly ? 'write' : 'all');
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#endPause(), Math.max(0, this.#pause.untilMs - Date.now()));
+  }
+
+  #endPause(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#pause = null;
+    for (const session of this.sessions.values()) session.setPause('none');
+  }
+}
+
+export function addressOf(session: Session): string {
+  return joinAddress(session.socket.remoteAddress, session.socket.remotePort);
+}
+
+export function localAddressOf(session: Session): string {
+  return joinAddress(session.socket.localAddress, session.socket.localPort);
+}
+
+/** `host:port`, `[v6]:port`; a unix socket has neither. */
+function joinAddress(host: string | undefined, port: number | undefined): string {
+  if (host === undefined || port === undefined) return '?:0';
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,40 @@
+/** One line of CLIENT LIST and CLIENT INFO, with the fields of Redis 7 that mean something at a door. */
+import type { Tick } from '../core/tick.ts';
+import { addressOf, localAddressOf } from './clients.ts';
+import type { Session } from './session.ts';
+
+export function describeClient(session: Session, tick: Tick): string {
+  const age = Math.floor((Date.now() - session.openedAt) / 1000);
+  const idle = Math.max(0, Math.floor((tick.now - session.activeAt) / 1000));
+  const fields: readonly (readonly [string, string | number])[] = [
+    ['id', session.id],
+    ['addr', addressOf(session)],
+    ['laddr', localAddressOf(session)],
+    ['fd', -1],
+    ['name', session.name],
+    ['age', age],
+    ['idle', idle],
+    ['flags', session.noEvict ? 'e' : 'N'],
+    ['db', session.database],
+    ['sub', 0],
+    ['psub', 0],
+    ['ssub', 0],
+    ['multi', -1],
+    ['qbuf', session.queryBytes],
+    ['qbuf-free', 0],
+    ['argv-mem', 0],
+    ['multi-mem', 0],
+    ['obl', session.outputBytes],
+    ['oll', 0],
+    ['omem', 0],
+    ['tot-mem', session.queryBytes + session.outputBytes],
+    ['events', 'r'],
+    ['cmd', session.last?.name ?? 'NULL'],
+    ['user', session.user?.name ?? 'default'],
+    ['redir', -1],
+    ['resp', session.protocol],
+    ['lib-name', session.libraryName],
+    ['lib-ver', session.libraryVersion],
+  ];
+  return fields.map(([name, value]) => `${name}=${value}`).join(' ');
+}

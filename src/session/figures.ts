@@ -1,0 +1,21 @@
+/** What is counted per listener. */
+import { Histogram } from '../core/histogram.ts';
+
+export class ListenerFigures {
+  connectionsTotal = 0;
+  connectionsActive = 0;
+  connectionsRefused = 0;
+  /** Clients closed because they did not read their replies. */
+  slowReadersClosed = 0;
+  idleClosed = 0;
+  protocolErrors = 0;
+  unknownCommands = 0;
+  authFailures = 0;
+  denied = 0;
+  commands = 0;
+  errorReplies = 0;
+  bytesRead = 0;
+  bytesWritten = 0;
+  /** From the read of a command to its reply, commands answered here included. */
+  readonly latency: Histogram = new Histogram();
+}

@@ -1,0 +1,197 @@
+/**
+ * A place clients connect to: TCP, TLS or a unix path. Accepts up to a limit, watches for idle clients,
+ * and drains.
+ */
+import { unlinkSync } from 'node:fs';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { Log } from '../core/log.ts';
+import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
+import { Session, type SessionHost } from './session.ts';
+
+export type ListenAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface ListenerTls {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  /** Set: clients must show a certificate signed by one of these. */
+  readonly clientCa: string | null;
+}
+
+export interface ListenerOptions {
+  readonly name: string;
+  readonly address: ListenAddress;
+  readonly tls: ListenerTls | null;
+  readonly connectionsMax: number;
+  /** 0: never. */
+  readonly idleTimeoutMs: number;
+  /** Several processes or threads share the port; the kernel deals out connections. */
+  readonly reusePort: boolean;
+}
+
+/** Connections the kernel holds for us while we are busy. */
+const BACKLOG = 4096;
+const KEEP_ALIVE_DELAY_MS = 300_000;
+/** After this long a drain no longer waits for clients. */
+const DRAIN_MS_MAX = 10_000;
+const DRAIN_STEP_MS = 10;
+const TOO_MANY = '-ERR max number of clients reached\r\n';
+
+export class Listener {
+  readonly name: string;
+  readonly host: Omit<SessionHost, 'onClosed'>;
+  readonly #options: ListenerOptions;
+  readonly #log: Log;
+  readonly #server: Server;
+  readonly #sessions: Set<Session> = new Set();
+  readonly #sessionHost: SessionHost;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #draining = false;
+
+  constructor(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>, log: Log) {
+    this.name = options.name;
+    this.#options = options;
+    this.host = host;
+    this.#log = log;
+    this.#sessionHost = { ...host, onClosed: (session) => this.#onClosed(session) };
+    this.#server =
+      options.tls === null
+        ? createServer(
+            { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+            (socket) => this.#onConnection(moveToSharedBuffer(socket)),
+          )
+        : this.#createTls(options.tls);
+  }
+
+  /** Resolves with the address as text once clients can connect. */
+  async listen(): Promise<string> {
+    const { address } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#listenOptions(), () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    this.#server.on('error', (cause) => {
+      this.#log.error({ listener: this.name, reason: cause.message }, 'listener error');
+    });
+    this.#watchIdle();
+    if (address.kind === 'unix') return `unix:${address.path}`;
+    const bound = this.#server.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+    return address.host.includes(':') ? `[${address.host}]:${port}` : `${address.host}:${port}`;
+  }
+
+  /** Accepts nobody new, answers what is under way, closes each client when it is quiet. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#stopAccepting();
+    const deadline = performance.now() + DRAIN_MS_MAX;
+    for (const session of this.#sessions) session.finish();
+    while (this.#sessions.size > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS));
+    }
+    this.close();
+  }
+
+  close(): void {
+    this.#stopAccepting();
+    for (const session of this.#sessions) session.close();
+  }
+
+  #stopAccepting(): void {
+    if (this.#idleTimer !== null) clearInterval(this.#idleTimer);
+    this.#idleTimer = null;
+    if (this.#server.listening) this.#server.close();
+  }
+
+  #createTls(tls: ListenerTls): Server {
+    const options: TlsOptions & { allowHalfOpen: boolean; noDelay: boolean } = {
+      cert: tls.cert,
+      key: tls.key,
+      allowHalfOpen: true,
+      noDelay: true,
+      ...(tls.clientCa === null
+        ? {}
+        : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+    };
+    const server = createTlsServer(options, (socket) => {
+      socket.pause();
+      this.#onConnection(withDataEvents(socket));
+    });
+    server.on('tlsClientError', (cause, socket) => {
+      this.#log.warn(
+        { listener: this.name, client: socket.remoteAddress, reason: cause.message },
+        'TLS handshake with a client failed',
+      );
+    });
+    return server;
+  }
+
+  #listenOptions(): ListenOptions & { reusePort?: boolean } {
+    const { address, reusePort } = this.#options;
+    if (address.kind === 'tcp') {
+      return { host: address.host, port: address.port, backlog: BACKLOG, reusePort };
+    }
+    removeStaleSocket(address.path);
+    return { path: address.path, backlog: BACKLOG };
+  }
+
+  #onConnection(accepted: Accepted): void {
+    const { figures, clients, tick } = this.host;
+    tick.begin();
+    figures.connectionsTotal++;
+    if (this.#sessions.size >= this.#options.connectionsMax || this.#draining) {
+      figures.connectionsRefused++;
+      refuse(accepted.socket);
+      return;
+    }
+    accepted.socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+    const session = new Session(clients.takeId(), accepted.socket, this.#sessionHost);
+    figures.connectionsActive++;
+    this.#sessions.add(session);
+    clients.add(session);
+    accepted.attach((length, chunk) => session.onChunk(length, chunk));
+  }
+
+  #onClosed(session: Session): void {
+    if (!this.#sessions.delete(session)) return;
+    this.host.figures.connectionsActive--;
+    this.host.clients.remove(session);
+  }
+
+  /** One timer for all clients, so an idle one is closed up to a quarter late. */
+  #watchIdle(): void {
+    const { idleTimeoutMs } = this.#options;
+    if (idleTimeoutMs === 0) return;
+    this.#idleTimer = setInterval(() => this.#closeIdle(), Math.max(50, idleTimeoutMs / 4));
+    this.#idleTimer.unref();
+  }
+
+  #closeIdle(): void {
+    const since = performance.now() - this.#options.idleTimeoutMs;
+    for (const session of this.#sessions) {
+      if (session.activeAt > since || session.turnsOpen > 0) continue;
+      this.host.figures.idleClosed++;
+      session.close();
+    }
+  }
+}
+
+function refuse(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(TOO_MANY, 'latin1', () => socket.destroy());
+}
+
+/** A path left behind by a process that was killed would make `listen` fail for ever. */
+function removeStaleSocket(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Commands the session answers itself. Which ones they are says the command table (`door: local`); here is a
+ * handler for each, by its name. Texts and shapes are Redis's.
+ */
+import type { Command } from '../commands/command.ts';
+import type { CommandSpec } from '../commands/spec.ts';
+import { assert } from '../core/assert.ts';
+import {
+  INVALID_PASSWORD,
+  NO_PASSWORD_SET,
+  NOT_AN_INTEGER,
+  SYNTAX,
+  WRONGPASS,
+} from '../resp/errors.ts';
+import { error, OK, status, type Value } from '../resp/value.ts';
+import { clientHandlers } from './client-commands.ts';
+import { Hold, type Session } from './session.ts';
+import { unknownSubcommand, wrongArity } from './unknown.ts';
+
+/** Answers `command`, by a value or, for those that take longer or stay silent, on its own (undefined). */
+export type Handler = (
+  session: Session,
+  command: Command,
+  spec: CommandSpec,
+) => Value | undefined;
+
+const handlers: Readonly<Record<string, Handler>> = {
+  ping(_session, command, spec) {
+    if (command.argc > 2) return error(wrongArity(spec));
+    return command.argc === 2 ? Buffer.from(command.arg(1)) : status('PONG');
+  },
+  echo: (_session, command) => Buffer.from(command.arg(1)),
+  quit(session) {
+    session.answer(OK);
+    session.finish();
+    return undefined;
+  },
+  reset,
+  time() {
+    const micros = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+    return [String(Math.floor(micros / 1e6)), String(micros % 1e6)];
+  },
+  hello,
+  auth,
+  select,
+  ...clientHandlers,
+};
+
+export function answer(session: Session, command: Command, spec: CommandSpec): void {
+  const value = valueOf(session, command, spec);
+  if (value !== undefined) session.answer(value);
+}
+
+function valueOf(session: Session, command: Command, spec: CommandSpec): Value | undefined {
+  const handler = handlers[spec.name];
+  if (handler !== undefined) return handler(session, command, spec);
+  const container = spec.name.split('|')[0]!;
+  if (spec.subcommands !== null && command.argc > 1) return error(unknownSubcommand(command, spec));
+  assert(container === 'command', `no handler for the local command ${spec.name}`);
+  return error('ERR not yet');
+}
+
+/** https://redis.io/commands/reset: everything the connection was told is forgotten. */
+function reset(session: Session): Value {
+  session.protocol = 2;
+  session.database = 0;
+  session.name = '';
+  session.noEvict = false;
+  session.noTouch = false;
+  session.setReplyMode('on');
+  session.becomeUser(session.host.users === null ? null : undefined);
+  return status('RESET');
+}
+
+/** https://redis.io/commands/auth */
+function auth(session: Session, command: Command): Value {
+  if (command.argc > 3) return error(SYNTAX);
+  const { users, figures } = session.host;
+  if (users === null) return error(NO_PASSWORD_SET);
+  const name = command.argc === 3 ? command.arg(1).toString() : 'default';
+  const user = users.login(name, command.arg(command.argc - 1));
+  if (user === null) {
+    figures.authFailures++;
+    return error(command.argc === 3 ? WRONGPASS : INVALID_PASSWORD);
+  }
+  session.becomeUser(user);
+  return OK;
+}
+
+interface HelloOptions {
+  username: string | null;
+  password: Buffer;
+  name: string | null;
+}
+
+/** https://redis.io/commands/hello */
+function hello(session: Session, command: Command): Value {
+  let protocol = session.protocol;
+  if (command.argc > 1) {
+    const version = command.text(1);
+    if (!/^-?\d+$/.test(version)) return error('ERR Protocol version is not an integer or out of range');
+    if (version !== '2' && version !== '3') return error('NOPROTO unsupported protocol version');
+    protocol = version === '2' ? 2 : 3;
+  }
+  const options = readHelloOptions(command);
+  if (typeof options === 'string') return error(options);
+  const failure = loginByHello(session, options);
+  if (failure !== null) return error(failure);
+  if (options.name !== null) {
+    if (!isClientName(options.name)) return error(BAD_CLIENT_NAME);
+    session.name = options.name;
+  }
+  session.protocol = protocol;
+  return {
+    map: [
+      ['server', 'tidegate'],
+      ['version', session.host.version],
+      ['proto', protocol],
+      ['id', session.id],
+      ['mode', 'standalone'],
+      ['role', 'master'],
+      ['modules', []],
+    ],
+  };
+}
+
+function readHelloOptions(command: Command): HelloOptions | string {
+  const options: HelloOptions = { username: null, password: Buffer.alloc(0), name: null };
+  for (let i = 2; i < command.argc; ) {
+    const word = command.text(i).toLowerCase();
+    const more = command.argc - 1 - i;
+    if (word === 'auth' && more >= 2) {
+      options.username = command.arg(i + 1).toString();
+      options.password = command.arg(i + 2);
+      i += 3;
+    } else if (word === 'setname' && more >= 1) {
+      options.name = command.arg(i + 1).toString();
+      i += 2;
+    } else {
+      return `ERR Syntax error in HELLO option '${command.text(i)}'`;
+    }
+  }
+  return options;
+}
+
+const NOAUTH_HELLO =
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
+
+/** The error, or null if the client is in. */
+function loginByHello(session: Session, options: HelloOptions): string | null {
+  const { users, figures } = session.host;
+  if (options.username === null) return session.isAuthenticated ? null : NOAUTH_HELLO;
+  if (users === null) return options.username === 'default' ? null : WRONGPASS;
+  const user = users.login(options.username, options.password);
+  if (user === null) {
+    figures.authFailures++;
+    return WRONGPASS;
+  }
+  session.becomeUser(user);
+  return null;
+}
+
+/** Highest database number that is asked about; servers say themselves which they have. */
+const DATABASE_MAX = 2 ** 31 - 1;
+
+/**
+ * https://redis.io/commands/select. The servers are asked once, on a link that is in that database; the
+ * session reads on when they have answered, so that no later command can meet the wrong database.
+ */
+function select(session: Session, command: Command, spec: CommandSpec): Value | undefined {
+  const text = command.text(1);
+  const database = Number(text);
+  if (!/^(0|-?[1-9]\d*)$/.test(text) || Math.abs(database) > DATABASE_MAX) {
+    return error(NOT_AN_INTEGER);
+  }
+  if (database < 0) return error('ERR DB index is out of range');
+  if (database === session.database) return OK;
+  const turn = session.open(command);
+  session.hold(Hold.answer);
+  command.spec = spec;
+  command.database = database;
+  session.host.backend.dispatch(command, {
+    reply(bytes, start, end) {
+      if (bytes.toString('latin1', start, start + 3) === '+OK') session.database = database;
+      session.release(Hold.answer);
+      turn.reply(bytes, start, end);
+    },
+    fail(failure) {
+      session.release(Hold.answer);
+      turn.fail(failure);
+    },
+  });
+  return undefined;
+}
+
+export const BAD_CLIENT_NAME =
+  'ERR Client names cannot contain spaces, newlines or special characters.';
+
+/** Printable ASCII without blanks, as Redis checks it. */
+export function isClientName(name: string): boolean {
+  return /^[!-~]*$/.test(name);
+}

@@ -1,0 +1,476 @@
+/**
+ * One RESP client: its commands in, its replies out, in order.
+ *
+ *   socket ─▶ CommandDecoder ─▶ accept ─┬─ answered here ───────────────┐
+ *                 ▲                     └─ Turn ─▶ backend … Turn.reply ─┤
+ *                 │ hold: nothing is decoded                             ▼
+ *                 └──────────── pause/resume ◀──── limits ────── out ──▶ socket (one write per turn of the loop)
+ *
+ * Back-pressure: a client with too many commands or bytes under way, or that does not read its replies, is
+ * not read either. What it sent waits in the kernel, not here.
+ */
+import type { Socket } from 'node:net';
+import type { Backend } from '../backend/backend.ts';
+import type { Command, Protocol } from '../commands/command.ts';
+import { KeyPositions, keysOf } from '../commands/keys.ts';
+import { checkArity, type CommandTable, UNKNOWN } from '../commands/lookup.ts';
+import { type CommandSpec, Flag } from '../commands/spec.ts';
+import { ByteQueue } from '../core/bytes.ts';
+import type { Flushable, Tick } from '../core/tick.ts';
+import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
+import { encodeValue } from '../resp/encoder.ts';
+import { NO_KEY_PERMISSION, NOAUTH, noCommandPermission } from '../resp/errors.ts';
+import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
+import { error, isError, type Value } from '../resp/value.ts';
+import type { Clients } from './clients.ts';
+import type { ListenerFigures } from './figures.ts';
+import { answer } from './local.ts';
+import { openTurn, recycle, type Turn } from './turn.ts';
+import { unknownCommand, wrongArity } from './unknown.ts';
+import type { User, Users } from './users.ts';
+
+export interface SessionLimits extends CommandLimits {
+  /** Commands of one client under way at most. */
+  readonly pipelineMax: number;
+  /** Their bytes at most. */
+  readonly inFlightBytesMax: number;
+  /** Replies that wait for the client to read; more closes it. */
+  readonly outputBytesMax: number;
+}
+
+/** What all sessions of a listener share. */
+export interface SessionHost {
+  readonly backend: Backend;
+  readonly table: CommandTable;
+  readonly limits: SessionLimits;
+  readonly tick: Tick;
+  readonly users: Users | null;
+  readonly clients: Clients;
+  readonly figures: ListenerFigures;
+  readonly version: string;
+  onClosed(session: Session): void;
+}
+
+/** Why a session decodes nothing for now; several may hold at once. */
+export const Hold = {
+  /** An answer is awaited that decides how to read on (SELECT). */
+  answer: 1,
+  /** Too much under way. */
+  full: 2,
+  /** The client does not read its replies. */
+  congested: 4,
+  /** CLIENT PAUSE. */
+  paused: 8,
+  /** Nothing more is read from this client. */
+  closing: 16,
+} as const;
+
+/** Why a command needs a closer look before it runs; 0 on the common path. */
+const Gate = {
+  authentication: 1,
+  permissions: 2,
+  silence: 4,
+  pausedWrites: 8,
+} as const;
+
+/** Replies not yet taken by the kernel beyond which the client is not read any more. */
+const CONGESTED_BYTES = 1024 * 1024;
+
+export class Session implements Flushable {
+  readonly id: number;
+  readonly host: SessionHost;
+  readonly socket: Socket;
+  readonly openedAt: number;
+  /** Time of the last read, in the milliseconds of `Tick.now`. */
+  activeAt: number;
+  protocol: Protocol = 2;
+  database = 0;
+  user: User | null = null;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  /** Spec of the last command, for CLIENT LIST. */
+  last: CommandSpec | null = null;
+  noEvict = false;
+  noTouch = false;
+  /** Commands under way. */
+  turnsOpen = 0;
+  #gate = 0;
+  #hold = 0;
+  /** CLIENT REPLY: replies are dropped; after SKIP only the next one. */
+  #replyMode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
+  #inFlightBytes = 0;
+  #head: Turn | null = null;
+  #tail: Turn | null = null;
+  #dirty = false;
+  #closed = false;
+  #reading = true;
+  readonly #decoder: CommandDecoder;
+  readonly #out = new ByteQueue();
+  readonly #stash = new ByteQueue();
+  #stashed = 0;
+
+  constructor(id: number, socket: Socket, host: SessionHost) {
+    this.id = id;
+    this.host = host;
+    this.socket = socket;
+    this.openedAt = Date.now();
+    this.activeAt = host.tick.now;
+    this.#decoder = new CommandDecoder(host.limits, UNKNOWN);
+    this.becomeUser(host.users === null ? null : undefined);
+    socket.on('drain', () => this.#onDrain());
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', () => this.close());
+    socket.on('close', () => this.close());
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get isAuthenticated(): boolean {
+    return (this.#gate & Gate.authentication) === 0;
+  }
+
+  get isIdle(): boolean {
+    return this.#head === null && this.#out.length === 0 && this.#decoder.carriedBytes === 0;
+  }
+
+  get queryBytes(): number {
+    return this.#decoder.carriedBytes;
+  }
+
+  get outputBytes(): number {
+    return this.#out.length + this.socket.writableLength;
+  }
+
+  /** null: no users are configured; undefined: not logged in. */
+  becomeUser(user: User | null | undefined): void {
+    this.user = user ?? null;
+    this.#gate &= ~(Gate.authentication | Gate.permissions);
+    if (user === undefined) this.#gate |= Gate.authentication;
+    else if (user !== null && !user.isUnlimited) this.#gate |= Gate.permissions;
+    this.#decoder.authenticated = user !== undefined;
+  }
+
+  setReplyMode(mode: 'on' | 'off' | 'skip'): void {
+    this.#replyMode = mode;
+    if (mode === 'on') this.#gate &= ~Gate.silence;
+    else this.#gate |= Gate.silence;
+  }
+
+  /** CLIENT PAUSE and UNPAUSE, for this session. */
+  setPause(mode: 'all' | 'write' | 'none'): void {
+    if (mode === 'write') this.#gate |= Gate.pausedWrites;
+    else this.#gate &= ~Gate.pausedWrites;
+    if (mode === 'all') this.#holdBack(Hold.paused);
+    else this.release(Hold.paused);
+  }
+
+  /** Bytes came from the client; the chunk is used again after the call. */
+  onChunk(length: number, chunk: Buffer): void {
+    const { tick, figures } = this.host;
+    tick.begin();
+    this.activeAt = tick.now;
+    figures.bytesRead += length;
+    this.#decoder.push(chunk, length);
+    this.#drain();
+  }
+
+  /** Decodes and runs commands as long as nothing holds. */
+  #drain(): void {
+    const decoder = this.#decoder;
+    while (this.#hold === 0) {
+      const state = decoder.next();
+      if (state === MORE) break;
+      if (state === FAULT) {
+        this.#onFault(decoder.fault);
+        break;
+      }
+      this.#accept(decoder.command);
+    }
+    decoder.settle();
+    if (this.#hold !== 0 && this.#reading && !this.#closed) {
+      this.#reading = false;
+      this.socket.pause();
+    }
+  }
+
+  #accept(command: Command): void {
+    const { host } = this;
+    host.figures.commands++;
+    const spec = host.table.resolve(command);
+    if (spec === undefined) {
+      this.#refuse(command, UNKNOWN, unknownCommand(this, command));
+      return;
+    }
+    command.spec = spec;
+    this.last = spec;
+    if (!checkArity(spec, command.argc)) {
+      this.#refuse(command, spec, wrongArity(spec));
+      return;
+    }
+    if (this.#gate !== 0 && !this.#passGate(command, spec)) return;
+    command.database = this.database;
+    command.protocol = this.protocol;
+    command.affinity = this.id;
+    switch (spec.door) {
+      case 'route':
+      case 'split':
+        host.backend.dispatch(command, this.open(command));
+        break;
+      case 'local':
+        answer(this, command, spec);
+        break;
+      case 'lease':
+      case 'refuse':
+        this.answer(error(refusal(spec)));
+        break;
+    }
+  }
+
+  /** The slower checks, for clients that need one of them; false if the command was dealt with. */
+  #passGate(command: Command, spec: CommandSpec): boolean {
+    if ((this.#gate & Gate.authentication) !== 0 && (spec.flags & Flag.no_auth) === 0) {
+      this.#refuse(command, spec, NOAUTH);
+      return false;
+    }
+    if ((this.#gate & Gate.permissions) !== 0) {
+      const denial = denialOf(this.user!, command, spec);
+      if (denial !== null) {
+        this.host.figures.denied++;
+        this.#refuse(command, spec, denial);
+        return false;
+      }
+    }
+    if ((this.#gate & Gate.pausedWrites) !== 0 && spec.isWrite) {
+      this.#decoder.unread();
+      this.#holdBack(Hold.paused);
+      return false;
+    }
+    if (this.#replyMode === 'skip') this.#replyMode = 'skipping';
+    return true;
+  }
+
+  #refuse(command: Command, spec: CommandSpec, text: string): void {
+    if (this.#replyMode === 'skip') this.#replyMode = 'skipping';
+    command.spec = spec;
+    this.answer(error(text));
+  }
+
+  /** A turn for a command that somebody else answers. */
+  open(command: Command): Turn {
+    const size = command.end - command.start;
+    const turn = openTurn(this, size, this.host.tick.now);
+    if (this.#tail === null) this.#head = turn;
+    else this.#tail.next = turn;
+    this.#tail = turn;
+    if (this.#replyMode !== 'on') this.#silence(turn);
+    const { limits } = this.host;
+    this.#inFlightBytes += size;
+    if (
+      ++this.turnsOpen >= limits.pipelineMax ||
+      this.#inFlightBytes >= limits.inFlightBytesMax
+    ) {
+      this.#hold |= Hold.full;
+    }
+    return turn;
+  }
+
+  /** Answers the command under way with a value made here, in its turn. */
+  answer(value: Value): void {
+    if (this.#head === null && this.#replyMode === 'on') {
+      if (isError(value)) this.host.figures.errorReplies++;
+      this.host.figures.latency.record(0);
+      encodeValue(this.#out, value, this.protocol);
+      this.#mark();
+      return;
+    }
+    this.defer(this.#decoder.command)(value);
+  }
+
+  /** Takes the turn of the command under way; the value is given to the function returned, now or later. */
+  defer(command: Command): (value: Value) => void {
+    const turn = this.open(command);
+    const { protocol } = this;
+    return (value) => {
+      const out = new ByteQueue();
+      encodeValue(out, value, protocol);
+      turn.reply(out.bytes, 0, out.length);
+      out.clear();
+    };
+  }
+
+  /** A turn got its reply: written if it is its turn, else held until it is. */
+  settle(turn: Turn, bytes: Buffer, start: number, end: number): void {
+    const { figures, tick } = this.host;
+    const type = bytes[start];
+    if (type === SIMPLE_ERROR || type === BULK_ERROR) figures.errorReplies++;
+    figures.latency.record(tick.now - turn.startedAt);
+    if (turn !== this.#head) {
+      if (turn.silent) return;
+      turn.stashStart = this.#stash.length;
+      this.#stash.append(bytes, start, end);
+      turn.stashEnd = this.#stash.length;
+      this.#stashed++;
+      return;
+    }
+    if (!turn.silent) this.#out.append(bytes, start, end);
+    this.#advance();
+  }
+
+  /** The head is answered: it leaves, and with it those behind it that were answered before. */
+  #advance(): void {
+    let turn = this.#head;
+    do {
+      const next: Turn | null = turn!.next;
+      this.turnsOpen--;
+      this.#inFlightBytes -= turn!.requestBytes;
+      recycle(turn!);
+      turn = next;
+      if (turn === null || turn.waits) break;
+      if (!turn.silent) {
+        this.#out.append(this.#stash.bytes, turn.stashStart, turn.stashEnd);
+        this.#stashed--;
+      }
+    } while (true);
+    this.#head = turn;
+    if (turn === null) this.#tail = null;
+    if (this.#stashed === 0 && this.#stash.length > 0) this.#stash.clear();
+    if ((this.#hold & Hold.full) !== 0) this.#checkFull();
+    this.#mark();
+  }
+
+  #checkFull(): void {
+    const { limits } = this.host;
+    if (this.turnsOpen > limits.pipelineMax / 2) return;
+    if (this.#inFlightBytes > limits.inFlightBytesMax / 2) return;
+    this.#hold &= ~Hold.full;
+  }
+
+  /** End of the loop's turn: go on with what was held back, then write once. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.#closed) return;
+    if (this.#hold === 0 && (!this.#reading || this.#decoder.hasRest)) this.#resume();
+    const out = this.#out;
+    if (out.length > 0) this.#write();
+    if ((this.#hold & Hold.closing) !== 0 && this.#head === null) this.socket.destroySoon();
+  }
+
+  #write(): void {
+    const { socket } = this;
+    const out = this.#out;
+    this.host.figures.bytesWritten += out.length;
+    socket.write(out.bytes.subarray(0, out.length));
+    // Nothing waits: the kernel has taken all, and the buffer is ours again. Else the socket keeps it.
+    if (socket.writableLength === 0) {
+      out.clear();
+      return;
+    }
+    out.take();
+    if (socket.writableLength > this.host.limits.outputBytesMax) {
+      this.host.figures.slowReadersClosed++;
+      this.host.clients.log.warn(
+        { client: this.id, bytes: socket.writableLength },
+        'client closed: it does not read its replies',
+      );
+      this.close();
+    } else if (socket.writableLength > CONGESTED_BYTES) {
+      this.#hold |= Hold.congested;
+    }
+  }
+
+  #onDrain(): void {
+    if ((this.#hold & Hold.congested) !== 0) this.release(Hold.congested);
+  }
+
+  #resume(): void {
+    this.#drain();
+    if (this.#hold === 0 && !this.#reading) {
+      this.#reading = true;
+      this.socket.resume();
+    }
+  }
+
+  /** Stops decoding until `release` of the same reason. */
+  hold(reason: number): void {
+    this.#holdBack(reason);
+  }
+
+  #holdBack(reason: number): void {
+    this.#hold |= reason;
+    if (this.#reading && !this.#closed) {
+      this.#reading = false;
+      this.socket.pause();
+    }
+  }
+
+  release(reason: number): void {
+    if ((this.#hold & reason) === 0) return;
+    this.#hold &= ~reason;
+    this.#mark();
+  }
+
+  #mark(): void {
+    if (this.#dirty || this.#closed) return;
+    this.#dirty = true;
+    this.host.tick.markClient(this);
+  }
+
+  #silence(turn: Turn): void {
+    turn.silent = this.#replyMode !== 'skip';
+    if (this.#replyMode === 'skipping') this.setReplyMode('on');
+  }
+
+  #onFault(fault: string): void {
+    this.host.figures.protocolErrors++;
+    this.answer(error(`ERR Protocol error: ${fault}`));
+    this.finish();
+  }
+
+  /** Answers what is under way, then closes. */
+  finish(): void {
+    this.#holdBack(Hold.closing);
+    this.#mark();
+  }
+
+  /** The client closed its sending side: what it asked is still answered. */
+  #onEnd(): void {
+    this.host.tick.begin();
+    this.finish();
+  }
+
+  /** Closes at once. Replies to come for it are dropped in their place. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.socket.destroy();
+    let turn = this.#head;
+    while (turn !== null) {
+      const next: Turn | null = turn.next;
+      if (turn.waits) turn.session = null;
+      else recycle(turn);
+      turn = next;
+    }
+    this.#head = null;
+    this.#tail = null;
+    this.#out.clear();
+    this.#stash.clear();
+    this.#hold |= Hold.closing;
+    this.host.onClosed(this);
+  }
+}
+
+function denialOf(user: User, command: Command, spec: CommandSpec): string | null {
+  if (!user.mayRun(spec)) return noCommandPermission(spec.name);
+  return user.mayTouch(command, keysOf(command, scratchKeys)) ? null : NO_KEY_PERMISSION;
+}
+
+const scratchKeys = new KeyPositions();
+
+function refusal(spec: CommandSpec): string {
+  if (spec.why !== null) return `ERR ${spec.why}`;
+  const what = spec.name.replace('|', ' ');
+  return `ERR '${what}' needs a connection of its own, which this version does not lend`;
+}

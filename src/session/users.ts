@@ -1,0 +1,135 @@
+/**
+ * Who may come in and what they may do: names, passwords, command rules and key patterns in the words of
+ * Redis's ACL (`+@all`, `-@dangerous`, `+get`, `-client|kill`; `app:*`).
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Command } from '../commands/command.ts';
+import type { KeyPositions } from '../commands/keys.ts';
+import { allCommands, specByName } from '../commands/lookup.ts';
+import { Category, type CategoryName, type CommandSpec, Flag } from '../commands/spec.ts';
+import { globMatches } from '../core/glob.ts';
+
+export interface UserOptions {
+  readonly name: string;
+  /** Any of them is accepted. */
+  readonly passwords: readonly string[];
+  /** Patterns; null: every key. */
+  readonly keys: readonly string[] | null;
+  /** Rules from left to right; null: every command. */
+  readonly commands: readonly string[] | null;
+}
+
+export class User {
+  readonly name: string;
+  /** Everything is allowed: nothing to check per command. */
+  readonly isUnlimited: boolean;
+  readonly #digests: readonly Buffer[];
+  readonly #patterns: readonly Buffer[] | null;
+  /** By spec id; null: all. Commands registered by configuration come after the table's. */
+  readonly #allowed: readonly boolean[] | null;
+  readonly #allowsUnlisted: boolean;
+
+  constructor(options: UserOptions) {
+    this.name = options.name;
+    this.#digests = options.passwords.map(digest);
+    const matchesAll = options.keys === null || options.keys.some((p) => bare(p) === '*');
+    this.#patterns = matchesAll ? null : options.keys.map((p) => Buffer.from(bare(p)));
+    const rules = options.commands === null ? null : compileRules(options.commands);
+    this.#allowed = rules === null ? null : rules.allowed;
+    this.#allowsUnlisted = rules === null || rules.allowsUnlisted;
+    this.isUnlimited = this.#patterns === null && this.#allowed === null;
+  }
+
+  accepts(password: Buffer): boolean {
+    const given = digest(password);
+    let accepted = false;
+    // No early end: the time tells nothing about which password came close.
+    for (const expected of this.#digests) {
+      if (timingSafeEqual(given, expected)) accepted = true;
+    }
+    return accepted;
+  }
+
+  mayRun(spec: CommandSpec): boolean {
+    if ((spec.flags & Flag.no_auth) !== 0 || this.#allowed === null) return true;
+    return this.#allowed[spec.id] ?? this.#allowsUnlisted;
+  }
+
+  /** Every key of the command matches a pattern. */
+  mayTouch(command: Command, keys: KeyPositions): boolean {
+    if (this.#patterns === null) return true;
+    for (let i = 0; i < keys.count; i++) {
+      const index = keys.indexes[i]!;
+      const start = command.argStart(index);
+      const end = command.argEnd(index);
+      if (!this.#patterns.some((pattern) => globMatches(pattern, command.bytes, start, end))) {
+        return false;
+      }
+    }
+    return true;
+  }
+}
+
+function bare(pattern: string): string {
+  return pattern.startsWith('~') ? pattern.slice(1) : pattern;
+}
+
+/** Equal length for every password, so that the comparison cannot tell lengths apart. */
+function digest(password: string | Buffer): Buffer {
+  return createHash('sha256').update(password).digest();
+}
+
+/** Why a rule is wrong, or null. For the check of a configuration. */
+export function faultOfRule(rule: string): string | null {
+  if (['allcommands', 'nocommands'].includes(rule)) return null;
+  if (!/^[+-]/.test(rule)) return "a rule begins with '+' or '-'";
+  const what = rule.slice(1).toLowerCase();
+  if (what.startsWith('@')) {
+    const known = what === '@all' || what.slice(1) in Category;
+    return known ? null : `unknown category '${what}'`;
+  }
+  return specByName(what) === undefined ? `unknown command '${what}'` : null;
+}
+
+function compileRules(rules: readonly string[]): { allowed: boolean[]; allowsUnlisted: boolean } {
+  const specs = allCommands();
+  const allowed: boolean[] = [];
+  for (const spec of specs) allowed[spec.id] = false;
+  let allowsUnlisted = false;
+  for (const rule of rules) {
+    const fault = faultOfRule(rule);
+    if (fault !== null) throw new RangeError(`rule '${rule}': ${fault}`);
+    const allows = rule.startsWith('+') || rule === 'allcommands';
+    const what = rule.replace(/^[+-]/, '').toLowerCase();
+    if (['@all', 'allcommands', 'nocommands'].includes(what)) allowsUnlisted = allows;
+    for (const spec of specs) if (isMeant(spec, what)) allowed[spec.id] = allows;
+  }
+  return { allowed, allowsUnlisted };
+}
+
+function isMeant(spec: CommandSpec, what: string): boolean {
+  if (['@all', 'allcommands', 'nocommands'].includes(what)) return true;
+  if (what.startsWith('@')) return (spec.categories & Category[what.slice(1) as CategoryName]) !== 0;
+  return spec.name === what || spec.name.startsWith(`${what}|`);
+}
+
+/** The users of one listener; null where everybody may do everything. */
+export class Users {
+  readonly #byName: ReadonlyMap<string, User>;
+
+  constructor(users: readonly UserOptions[]) {
+    this.#byName = new Map(users.map((user) => [user.name, new User(user)]));
+  }
+
+  find(name: string): User | null {
+    return this.#byName.get(name) ?? null;
+  }
+
+  /** The user if the password is right. An unknown name costs as much time as a known one. */
+  login(name: string, password: Buffer): User | null {
+    const user = this.#byName.get(name);
+    return (user ?? NOBODY).accepts(password) ? (user ?? null) : null;
+  }
+}
+
+const NOBODY = new User({ name: '', passwords: [''], keys: null, commands: null });
