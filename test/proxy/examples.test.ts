@@ -1,0 +1,76 @@
+/** The example configurations run as they are, with real servers on the ports they name. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { until } from '../support/bounded.ts';
+import { isFree } from '../support/ports.ts';
+import { RedisGroup, startRedis } from '../support/redis.ts';
+import { runTidegate, startTidegate, type Tidegate } from '../support/tidegate.ts';
+import { bulk } from '../support/wire.ts';
+
+const PORTS = [7001, 7002, 7003, 7004];
+const folder = path.join(import.meta.dirname, 'examples');
+
+async function startServers(): Promise<RedisGroup> {
+  for (const port of [...PORTS, 6380, 9901]) {
+    assert.ok(
+      await isFree(port),
+      `port ${port} is taken: the examples name it, so this test needs it`,
+    );
+  }
+  const group = new RedisGroup();
+  for (const port of PORTS) group.push(await startRedis({ port }));
+  return group;
+}
+
+function startExample(name: string): Promise<Tidegate> {
+  return startTidegate(readFileSync(path.join(folder, name), 'utf8'));
+}
+
+test('01-shards.yaml: four servers behind one door', async () => {
+  await using servers = await startServers();
+  await using gate = await startExample('01-shards.yaml');
+  await using wire = await gate.connect();
+  const names = Array.from({ length: 200 }, (_none, index) => `key:${index}`);
+  await wire.ask('MSET', ...names.flatMap((name) => [name, name]));
+  assert.deepEqual(await wire.value('MGET', ...names), names);
+  const sizes = await Promise.all(
+    Array.from(servers, (server) => server.value('DBSIZE').then(Number)),
+  );
+  assert.equal(
+    sizes.reduce((sum, size) => sum + size, 0),
+    200,
+  );
+  assert.ok(
+    sizes.every((size) => size > 20),
+    `${sizes}`,
+  );
+  assert.equal((await gate.admin('/healthz')).status, 200);
+});
+
+test('02-routes.yaml: prefix, mirror of writes and two users', async () => {
+  await using servers = await startServers();
+  await using gate = await startExample('02-routes.yaml');
+  await using open = await gate.connect({ auth: ['open'] });
+  await using app = await gate.connect({ auth: ['app', 'secret'] });
+  assert.equal(await app.ask('SET', 'user:ann', '1'), '+OK\r\n');
+  assert.match(await app.ask('SET', 'other', '1'), /^-NOPERM/);
+  assert.match(await app.ask('KEYS', '*'), /^-NOPERM/);
+  assert.equal(await servers[0]!.ask('GET', 'ann'), bulk('1'));
+  assert.equal(await open.ask('SET', 'other', '2'), '+OK\r\n');
+  assert.equal(await open.ask('GET', 'other'), bulk('2'));
+  await open.ask('STRLEN', 'other');
+  await until(
+    async () => (await servers[3]!.ask('GET', 'other')) === bulk('2'),
+    'the mirror has it',
+  );
+  assert.equal(await servers[3]!.calls('strlen'), 0);
+});
+
+test('the examples pass `tidegate check`', async () => {
+  for (const name of ['01-shards.yaml', '02-routes.yaml']) {
+    const { code, stderr } = await runTidegate(['check', path.join(folder, name)]);
+    assert.equal(code, 0, stderr);
+  }
+});
