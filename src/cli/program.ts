@@ -1,6 +1,6 @@
 /** What can be typed. Commands live in files of their own, imported when they are wanted. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { VERSION } from '../version.ts';
 import { MISUSED, STOPPED } from './exit-codes.ts';
 import { sayError } from './say.ts';
 import type { ServeOptions } from './serve.ts';
@@ -31,7 +31,7 @@ export async function run(args: readonly string[]): Promise<number> {
 function describeProgram(end: (code: number) => void): Command {
   const program = new Command('tidegate')
     .description('A gateway in front of Redis.')
-    .version(version(), '-v, --version')
+    .version(VERSION, '-v, --version')
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ outputError: (text) => sayError(text.replace(/^error: /, '')) })
     .exitOverride();
@@ -69,10 +69,4 @@ function describeServe(program: Command, end: (code: number) => void): void {
       const { serve } = await import('./serve.ts');
       end(await serve(options));
     });
-}
-
-function version(): string {
-  // The same step up from src/cli and from dist/cli.
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

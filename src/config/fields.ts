@@ -9,6 +9,7 @@ import type { Address } from './config.ts';
 import { nearest } from './nearest.ts';
 import {
   DURATION_PATTERN,
+  formatSize,
   parseDuration,
   parseRate,
   parseSize,
@@ -133,7 +134,7 @@ export function duration(description: string, min: 'zero' | 'positive'): z.ZodTy
 
 /** Bytes. */
 export function size(description: string, min: number, max: number): z.ZodType<number> {
-  const allowed = `${SIZE}, from ${min} to ${max} bytes`;
+  const allowed = `${SIZE}, from ${formatSize(min)} to ${formatSize(max)}`;
   const meta = { type: ['string', 'integer'], pattern: SIZE_PATTERN, allowed };
   return leaf(description, meta, (value) => {
     const bytes = parseSize(value);

@@ -13,7 +13,10 @@ import type { Resources } from './resources.ts';
 import { certificateFile, isKeyOf, keyFile, secret } from './secret-fields.ts';
 import { KEY_MISMATCH } from './upstream-schema.ts';
 
+const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
+/** Small enough to try a limit out, large enough for an ordinary command. */
+const SIZE_MIN = 64;
 const WORD = '^[^\\s\\x00-\\x1f]+$';
 const UPSTREAM = 'the name of an upstream';
 /** As `ACL SETUSER` has them: categories, commands, subcommands, and the two words for all and none. */
@@ -155,9 +158,9 @@ function mirrorSchema(): z.ZodType<MirrorConfig> {
 function limitsSchema(): z.ZodType<ListenerLimits> {
   return z
     .strictObject({
-      max_bulk: size('One argument.', 1024, 4 * GB).prefault('512mb'),
+      max_bulk: size('One argument.', SIZE_MIN, 4 * GB).prefault('512mb'),
       max_elements: integer('Arguments of one command.', 1, 16_777_216).prefault(1_048_576),
-      max_inline: size('One inline command.', 64, GB).prefault('64kb'),
+      max_inline: size('One inline command.', SIZE_MIN, GB).prefault('64kb'),
       max_nesting: integer('Depth of lists in lists.', 1, 1024).prefault(128),
       max_pipeline: integer(
         'Commands of one client under way; then it is not read.',
@@ -166,12 +169,12 @@ function limitsSchema(): z.ZodType<ListenerLimits> {
       ).prefault(4096),
       max_in_flight: size(
         'Bytes of commands of one client under way; then it is not read.',
-        1024,
+        SIZE_MIN,
         4 * GB,
       ).prefault('64mb'),
       max_output_buffer: size(
         'Replies a slow client has not read; then it is closed.',
-        1024,
+        SIZE_MIN,
         64 * GB,
       ).prefault('256mb'),
     })
@@ -189,5 +192,3 @@ function limitsSchema(): z.ZodType<ListenerLimits> {
     .describe('Bounds of what one client may ask for.')
     .prefault({});
 }
-
-const COUNT_MAX = 1_000_000;

@@ -34,6 +34,13 @@ export function parseSize(value: unknown): number | null {
   return bytes === null || !Number.isSafeInteger(bytes) ? null : bytes;
 }
 
+/** The shortest way to write it. */
+export function formatSize(bytes: number): string {
+  const units = ['gb', 'mb', 'kb'].filter((unit) => bytes > 0 && bytes % SIZE_UNITS[unit]! === 0);
+  const unit = units[0] ?? 'b';
+  return bytes === 0 ? '0' : `${bytes / SIZE_UNITS[unit]!}${unit}`;
+}
+
 /** Events per second, greater than 0. */
 export function parseRate(value: unknown): number | null {
   if (typeof value !== 'string') return null;

@@ -32,6 +32,8 @@ import { certificateFile, isKeyOf, keyFile, secret } from './secret-fields.ts';
 
 const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
+/** Small enough to try a limit out, large enough for an ordinary command. */
+const SIZE_MIN = 64;
 /** Kinds this version can run; contract names of later ones are listed in `later.ts`. */
 const KINDS = ['shards'] as const;
 
@@ -251,10 +253,12 @@ function limitsSchema(): z.ZodType<UpstreamLimits> {
   return z
     .strictObject({
       max_pending: integer('Commands under way per connection.', 1, 16_777_216).prefault(65_536),
-      max_pending_bytes: size('Bytes of commands under way per connection.', 1024, 4 * GB).prefault(
-        '64mb',
-      ),
-      max_reply: size('A longer reply fails.', 1024, 4 * GB).prefault('512mb'),
+      max_pending_bytes: size(
+        'Bytes of commands under way per connection.',
+        SIZE_MIN,
+        4 * GB,
+      ).prefault('64mb'),
+      max_reply: size('A longer reply fails.', SIZE_MIN, 4 * GB).prefault('512mb'),
     })
     .transform(
       (value): UpstreamLimits => ({

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError } from './faults.ts';
+import { loadText } from './load.ts';
+import { quickStart } from './quick-start.ts';
+
+test('servers alone give the doors of the contract', () => {
+  const file = `listeners: { main: { listen: "127.0.0.1:6380", routes: [{ prefix: "", upstream: main }] } }
+upstreams: { main: { kind: shards, servers: ["a:1", "b:2=3"] } }
+admin: { listen: "127.0.0.1:9901" }`;
+  assert.deepEqual(quickStart({ upstream: 'a:1, b:2=3' }), loadText(file, 'f.yaml'));
+});
+
+test('options take the place of the defaults', () => {
+  const config = quickStart({
+    upstream: 'a:1',
+    listen: 'unix:/run/t.sock',
+    admin: '127.0.0.1:0',
+    workers: 'auto',
+    logLevel: 'debug',
+  });
+  assert.equal(Object.values(config.listeners)[0]?.listen.text, 'unix:/run/t.sock');
+  assert.equal(config.admin?.listen.text, '127.0.0.1:0');
+  assert.deepEqual([config.workers, config.log.level], ['auto', 'debug']);
+});
+
+test('faults name the option instead of a place in a file', () => {
+  const options = { upstream: 'a', listen: 'b', admin: '0.0.0.0:1', workers: 'x', logLevel: 'y' };
+  assert.throws(
+    () => quickStart(options),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      const names = error.message.split('\n').map((line) => line.split(':')[0]);
+      assert.deepEqual(names.sort(), [
+        '--admin',
+        '--listen',
+        '--log-level',
+        '--upstream',
+        '--workers',
+      ]);
+      return true;
+    },
+  );
+});
