@@ -44,7 +44,7 @@ for (const version of [2, 3] as const) {
       assert.equal(await client.rPush('l', ['x', 'y', 'z']), 3);
       assert.deepEqual(await client.lRange('l', 0, -1), ['x', 'y', 'z']);
       assert.equal(await client.sAdd('set', ['1', '2']), 2);
-      assert.deepEqual([...(await client.sMembers('set'))].toSorted(), ['1', '2']);
+      assert.deepEqual(new Set(await client.sMembers('set')), new Set(['1', '2']));
       assert.equal(
         await client.zAdd('z', [
           { score: 1.5, value: 'm' },
@@ -59,7 +59,7 @@ for (const version of [2, 3] as const) {
       assert.equal(await client.zScore('z', 'm'), 1.5);
       const id = await client.xAdd('stream', '*', { field: 'value' });
       assert.deepEqual(
-        (await client.xRange('stream', '-', '+')).map((entry) => ({
+        ((await client.xRange('stream', '-', '+')) ?? []).map((entry) => ({
           id: entry.id,
           ...entry.message,
         })),
@@ -178,11 +178,11 @@ for (const { name, open } of likeIoredis) {
       assert.equal(await client.hset('h', { a: '1', b: '2' }), 2);
       assert.deepEqual({ ...(await client.hgetall('h')) }, { a: '1', b: '2' });
       assert.equal(await client.rpush('l', 'x', 'y'), 2);
-      assert.deepEqual(await client.lrange('l', 0, -1), ['x', 'y']);
+      assert.deepEqual(await client.lrange('l', '0', '-1'), ['x', 'y']);
       assert.equal(await client.sadd('set', '1', '2'), 2);
-      assert.equal(await client.zadd('z', 1.5, 'm', 2, 'n'), 2);
+      assert.equal(await client.zadd('z', '1.5', 'm', '2', 'n'), 2);
       assert.equal(Number(await client.zscore('z', 'm')), 1.5);
-      assert.deepEqual(await client.zrange('z', 0, -1), ['m', 'n']);
+      assert.deepEqual(await client.zrange('z', '0', '-1'), ['m', 'n']);
       const id = await client.xadd('stream', '*', 'field', 'value');
       assert.deepEqual(await client.xrange('stream', '-', '+'), [[id, ['field', 'value']]]);
     } finally {
@@ -228,14 +228,16 @@ for (const { name, open } of likeIoredis) {
     const client = connect({ db: 3, connectionName: 'my-name', enableAutoPipelining: true });
     const other = connect();
     try {
-      assert.equal(await within(client.client('GETNAME'), LIMIT_MS, 'GETNAME'), 'my-name');
+      // iovalkey names itself behind what was asked before it was connected.
+      await within(client.ping(), LIMIT_MS, 'PING');
+      assert.equal(await client.client('GETNAME'), 'my-name');
       await client.set('where', 'three');
       assert.equal(await other.get('where'), null);
       await other.select(3);
       assert.equal(await other.get('where'), 'three');
       const answers = await Promise.all(
         Array.from({ length: 200 }, (_none, index) =>
-          client.set(`k${index}`, index).then(() => client.get(`k${index}`)),
+          client.set(`k${index}`, String(index)).then(() => client.get(`k${index}`)),
         ),
       );
       assert.deepEqual(
