@@ -34,7 +34,7 @@ export class KeyPositions {
    * The command has keys, but they cannot be told: numkeys is no number or too large, options are missing.
    * The server answers such a command with an error, whichever server it is.
    */
-  invalid = false;
+  invalid: boolean = false;
 
   clear(): void {
     this.count = 0;
@@ -95,9 +95,10 @@ export function keysOf(command: Command, out: KeyPositions): KeyPositions {
   out.clear();
   const plans = plansOf(command.spec);
   if (!plans.hasKeys) return out;
-  if (!plans.variable && followSpecs(plans.specs, command, out)) return out;
-  out.count = 0;
-  if (plans.fallback !== null) plans.fallback(command, out);
+  if (plans.variable || !followSpecs(plans.specs, command, out)) {
+    out.count = 0;
+    if (plans.fallback !== null) plans.fallback(command, out);
+  }
   out.invalid = out.count === 0 && !plans.optional;
   return out;
 }
@@ -231,12 +232,22 @@ function numberAt(command: Command, index: number, strict: boolean): number {
   if (end === start || (strict && end - start > NUMBER_DIGITS_MAX)) return -1;
   if (strict && command.bytes[start] === 0x30 && end - start > 1) return -1;
   let value = 0;
-  for (let at = start; at < end; at++) {
+  let first = start;
+  while (!strict && first < end && isBlank(command.bytes[first]!)) first++;
+  if (!strict && command.bytes[first] === PLUS) first++;
+  for (let at = first; at < end; at++) {
     const digit = command.bytes[at]! - 0x30;
     if (digit < 0 || digit > 9) return strict ? -1 : value;
     value = Math.min(value * 10 + digit, 0x7fffffff);
   }
   return value;
+}
+
+const PLUS = 0x2b;
+
+/** Space, tab and the other control characters that `atoi` skips. */
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 const READ = KeyFlag.RO | KeyFlag.access;
@@ -337,7 +348,9 @@ function migrateKeys(command: Command, out: KeyPositions): void {
   let first = 3;
   let count = 1;
   for (let index = 6; index < command.argc && command.argc > 6; index++) {
-    if (is(command, index, KEYS) && command.argLength(3) === 0) {
+    if (is(command, index, KEYS)) {
+      // A key at its own place and keys behind the word too: a mistake, and nothing is moved.
+      if (command.argLength(3) > 0) return;
       first = index + 1;
       count = command.argc - first;
       break;
