@@ -38,7 +38,7 @@ export function quantileOf(counts: ArrayLike<number>, count: number, quantile: n
 }
 
 function bucketOf(microseconds: number): number {
-  if (microseconds < EXACT) return microseconds < 0 ? 0 : microseconds;
+  if (microseconds < EXACT) return Math.max(0, microseconds);
   const exponent = 31 - Math.clz32(microseconds);
   return EXACT + (exponent - 4) * STEPS_PER_DOUBLING + ((microseconds >> (exponent - 3)) & 7);
 }

@@ -175,7 +175,8 @@ export class CommandDecoder {
         return this.#lineTooLong() ? this.#fail('too big bulk count string') : MORE;
       }
       const length = this.#value;
-      if (length < 0 || length > this.#limits.bulkBytesMax) return this.#fail('invalid bulk length');
+      if (length < 0 || length > this.#limits.bulkBytesMax)
+        return this.#fail('invalid bulk length');
       if (!this.authenticated && length > UNAUTHENTICATED_BULK_BYTES_MAX) {
         return this.#fail('unauthenticated bulk length');
       }
@@ -267,7 +268,8 @@ export class CommandDecoder {
     const source = this.#source;
     let lf = this.#position + this.#searched;
     while (lf < this.#limit && source[lf] !== LF) lf++;
-    if (lf - this.#position > this.#limits.inlineBytesMax) return this.#fail('too big inline request');
+    if (lf - this.#position > this.#limits.inlineBytesMax)
+      return this.#fail('too big inline request');
     if (lf === this.#limit) {
       this.#searched = this.#limit - this.#position;
       return MORE;

@@ -9,7 +9,8 @@ import type { Value } from './value.ts';
 export function encodeValue(out: ByteQueue, value: Value, protocol: Protocol): void {
   if (value === null) out.appendLatin1(protocol === 3 ? '_\r\n' : '$-1\r\n');
   else if (typeof value === 'string') encodeText(out, value);
-  else if (typeof value === 'number' || typeof value === 'bigint') out.appendLatin1(`:${value}\r\n`);
+  else if (typeof value === 'number' || typeof value === 'bigint')
+    out.appendLatin1(`:${value}\r\n`);
   else if (typeof value === 'boolean') encodeBoolean(out, value, protocol);
   else if (Buffer.isBuffer(value)) encodeBulk(out, value);
   else if (Array.isArray(value)) encodeList(out, '*', value, protocol);
@@ -73,7 +74,12 @@ function encodeBigNumber(out: ByteQueue, digits: string, protocol: Protocol): vo
   else encodeText(out, digits);
 }
 
-function encodeList(out: ByteQueue, head: string, items: readonly Value[], protocol: Protocol): void {
+function encodeList(
+  out: ByteQueue,
+  head: string,
+  items: readonly Value[],
+  protocol: Protocol,
+): void {
   out.appendLatin1(`${head}${items.length}\r\n`);
   for (const item of items) encodeValue(out, item, protocol);
 }

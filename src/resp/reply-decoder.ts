@@ -6,6 +6,7 @@
  * An attribute (`|`) belongs to the value behind it and travels with it.
  */
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
+import { type DecoderState, FAULT, MORE, READY } from './command-decoder.ts';
 import {
   ARRAY,
   ATTRIBUTE,
@@ -28,7 +29,6 @@ import {
   VERBATIM_STRING,
   ZERO,
 } from './types.ts';
-import { FAULT, MORE, READY, type DecoderState } from './command-decoder.ts';
 
 /** Elements a single reply may announce in total; a wilder number is a fault, not an allocation. */
 const OWED_MAX = 2 ** 40;

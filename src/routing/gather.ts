@@ -88,6 +88,47 @@ export class AgreeGather implements Gather, Sink {
   }
 }
 
+/**
+ * What all servers are asked and one answer stands for: the first error, else any reply. Servers that cannot
+ * be reached have no say, unless none can.
+ */
+export class AnyGather implements Gather, Sink {
+  #waiting: number;
+  #answer: Buffer | null = null;
+  #failure: LinkError | null = null;
+  readonly #sink: Sink;
+
+  constructor(sink: Sink, pieces: number) {
+    this.#sink = sink;
+    this.#waiting = pieces;
+  }
+
+  piece(): Sink {
+    return this;
+  }
+
+  reply(bytes: Buffer, start: number, end: number): void {
+    const isFirst = this.#answer === null;
+    if (isFirst || (isError(bytes[start]!) && !isError(this.#answer![0]!))) {
+      this.#answer = Buffer.from(bytes.subarray(start, end));
+    }
+    this.#settle();
+  }
+
+  fail(failure: LinkError): void {
+    // Refused in the greeting: that is the server's word, not a failure to reach it.
+    if (failure.code === 'handshake' || this.#failure === null) this.#failure = failure;
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (--this.#waiting > 0) return;
+    const answer = this.#answer;
+    if (answer === null || this.#failure?.code === 'handshake') this.#sink.fail(this.#failure!);
+    else this.#sink.reply(answer, 0, answer.length);
+  }
+}
+
 /** Elements put back into the order of the keys: MGET. */
 export class ArrayGather implements Gather {
   readonly #sink: Sink;

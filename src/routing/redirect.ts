@@ -4,8 +4,9 @@
  * Only a lost connection may be mended this way: a time-out has used up the client's patience already, and
  * a reply, error or not, is the server's word. And only reads: nobody can tell whether a write was done.
  */
-import type { Orphan } from '../upstream/link.ts';
+
 import type { LinkError } from '../resp/errors.ts';
+import type { Orphan } from '../upstream/link.ts';
 
 export interface RetryPolicy {
   /** Second sendings of a read; 0: none. */

@@ -45,7 +45,12 @@ export class Rewriter {
     return target;
   }
 
-  #writeArgument(source: Command, index: number, route: CompiledRoute | null, from: number): number {
+  #writeArgument(
+    source: Command,
+    index: number,
+    route: CompiledRoute | null,
+    from: number,
+  ): number {
     const out = this.#scratch;
     const start = source.argStart(index) + (route?.cut ?? 0);
     const end = source.argEnd(index);

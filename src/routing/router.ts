@@ -14,6 +14,7 @@ import { KeyPositions, keysOf } from '../commands/keys.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { CROSSSLOT, linkError } from '../resp/errors.ts';
 import { replyError } from './answers.ts';
+import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
@@ -81,7 +82,11 @@ export class Router implements Backend {
     let rewrites = false;
     for (let i = 0; i < keys.count; i++) {
       const index = keys.indexes[i]!;
-      const route = this.#routes.find(command.bytes, command.argStart(index), command.argEnd(index));
+      const route = this.#routes.find(
+        command.bytes,
+        command.argStart(index),
+        command.argEnd(index),
+      );
       routes[i] = route;
       rewrites ||= route?.rewrites ?? false;
     }
@@ -125,8 +130,23 @@ export class Router implements Backend {
     }
   }
 
+  /** What a session asks on its own account (may this database be selected?) concerns every server. */
+  #askAll(command: Command, sink: Sink): void {
+    const servers = new Set<Backend>();
+    for (const route of this.#routes.all) {
+      for (const server of route.group.servers) servers.add(server);
+      for (const server of route.readGroup?.servers ?? []) servers.add(server);
+    }
+    const gather = new AnyGather(sink, servers.size);
+    for (const server of servers) server.dispatch(command, gather.piece());
+  }
+
   #dispatchKeyless(command: Command, sink: Sink, isInvalid: boolean): void {
     const { spec } = command;
+    if (spec.door === 'local') {
+      this.#askAll(command, sink);
+      return;
+    }
     const route = this.#routes.catchAll;
     if (route === null) {
       sink.fail(NO_HOST);

@@ -204,7 +204,7 @@ function unblock(_session: Session, command: Command): Value {
   if (command.argc === 4) {
     const reason = command.text(3).toLowerCase();
     if (reason !== 'timeout' && reason !== 'error') {
-      return error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+      return error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
     }
   } else if (command.argc > 4) {
     return error(SYNTAX);
@@ -216,7 +216,8 @@ function pause(session: Session, command: Command): Value | undefined {
   let writesOnly = false;
   if (command.argc === 4) {
     const mode = command.text(3).toLowerCase();
-    if (mode !== 'write' && mode !== 'all') return error('ERR CLIENT PAUSE mode must be WRITE or ALL');
+    if (mode !== 'write' && mode !== 'all')
+      return error('ERR CLIENT PAUSE mode must be WRITE or ALL');
     writesOnly = mode === 'write';
   } else if (command.argc > 4) {
     return error(SYNTAX);

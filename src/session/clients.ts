@@ -6,6 +6,7 @@
  */
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
+import { addressOf, localAddressOf } from './address.ts';
 import { describeClient } from './describe-client.ts';
 import type { Session } from './session.ts';
 
@@ -91,7 +92,9 @@ export class Clients {
   answer(question: ClientQuestion): ClientAnswer {
     switch (question.kind) {
       case 'list': {
-        const lines = [...this.#matching(question.filter)].map((s) => describeClient(s, this.#tick));
+        const lines = [...this.#matching(question.filter)].map((s) =>
+          describeClient(s, this.#tick),
+        );
         return { lines, count: lines.length };
       }
       case 'kill': {
@@ -152,18 +155,4 @@ export class Clients {
     this.#pause = null;
     for (const session of this.sessions.values()) session.setPause('none');
   }
-}
-
-export function addressOf(session: Session): string {
-  return joinAddress(session.socket.remoteAddress, session.socket.remotePort);
-}
-
-export function localAddressOf(session: Session): string {
-  return joinAddress(session.socket.localAddress, session.socket.localPort);
-}
-
-/** `host:port`, `[v6]:port`; a unix socket has neither. */
-function joinAddress(host: string | undefined, port: number | undefined): string {
-  if (host === undefined || port === undefined) return '?:0';
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,6 +1,6 @@
 /** One line of CLIENT LIST and CLIENT INFO, with the fields of Redis 7 that mean something at a door. */
 import type { Tick } from '../core/tick.ts';
-import { addressOf, localAddressOf } from './clients.ts';
+import { addressOf, localAddressOf } from './address.ts';
 import type { Session } from './session.ts';
 
 export function describeClient(session: Session, tick: Tick): string {

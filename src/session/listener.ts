@@ -59,9 +59,8 @@ export class Listener {
     this.#sessionHost = { ...host, onClosed: (session) => this.#onClosed(session) };
     this.#server =
       options.tls === null
-        ? createServer(
-            { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
-            (socket) => this.#onConnection(moveToSharedBuffer(socket)),
+        ? createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
+            this.#onConnection(moveToSharedBuffer(socket)),
           )
         : this.#createTls(options.tls);
   }

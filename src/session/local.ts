@@ -3,6 +3,7 @@
  * handler for each, by its name. Texts and shapes are Redis's.
  */
 import type { Command } from '../commands/command.ts';
+import { describe } from '../commands/describe.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import {
@@ -14,15 +15,12 @@ import {
 } from '../resp/errors.ts';
 import { error, OK, status, type Value } from '../resp/value.ts';
 import { clientHandlers } from './client-commands.ts';
-import { Hold, type Session } from './session.ts';
+import { Hold } from './hold.ts';
+import type { Session } from './session.ts';
 import { unknownSubcommand, wrongArity } from './unknown.ts';
 
 /** Answers `command`, by a value or, for those that take longer or stay silent, on its own (undefined). */
-export type Handler = (
-  session: Session,
-  command: Command,
-  spec: CommandSpec,
-) => Value | undefined;
+export type Handler = (session: Session, command: Command, spec: CommandSpec) => Value | undefined;
 
 const handlers: Readonly<Record<string, Handler>> = {
   ping(_session, command, spec) {
@@ -47,17 +45,17 @@ const handlers: Readonly<Record<string, Handler>> = {
 };
 
 export function answer(session: Session, command: Command, spec: CommandSpec): void {
-  const value = valueOf(session, command, spec);
+  const value = handle(session, command, spec);
   if (value !== undefined) session.answer(value);
 }
 
-function valueOf(session: Session, command: Command, spec: CommandSpec): Value | undefined {
+function handle(session: Session, command: Command, spec: CommandSpec): Value | undefined {
   const handler = handlers[spec.name];
   if (handler !== undefined) return handler(session, command, spec);
   const container = spec.name.split('|')[0]!;
-  if (spec.subcommands !== null && command.argc > 1) return error(unknownSubcommand(command, spec));
-  assert(container === 'command', `no handler for the local command ${spec.name}`);
-  return error('ERR not yet');
+  if (container === 'command') return describe(session.host.table, command);
+  assert(spec.subcommands !== null, `no handler for the local command ${spec.name}`);
+  return error(unknownSubcommand(command, spec));
 }
 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
@@ -98,7 +96,8 @@ function hello(session: Session, command: Command): Value {
   let protocol = session.protocol;
   if (command.argc > 1) {
     const version = command.text(1);
-    if (!/^-?\d+$/.test(version)) return error('ERR Protocol version is not an integer or out of range');
+    if (!/^-?\d+$/.test(version))
+      return error('ERR Protocol version is not an integer or out of range');
     if (version !== '2' && version !== '3') return error('NOPROTO unsupported protocol version');
     protocol = version === '2' ? 2 : 3;
   }

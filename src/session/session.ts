@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 import type { Backend } from '../backend/backend.ts';
 import type { Command, Protocol } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
-import { checkArity, type CommandTable, UNKNOWN } from '../commands/lookup.ts';
+import { type CommandTable, checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ByteQueue } from '../core/bytes.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
@@ -24,6 +24,7 @@ import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
 import { error, isError, type Value } from '../resp/value.ts';
 import type { Clients } from './clients.ts';
 import type { ListenerFigures } from './figures.ts';
+import { Hold } from './hold.ts';
 import { answer } from './local.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
 import { unknownCommand, wrongArity } from './unknown.ts';
@@ -50,20 +51,6 @@ export interface SessionHost {
   readonly version: string;
   onClosed(session: Session): void;
 }
-
-/** Why a session decodes nothing for now; several may hold at once. */
-export const Hold = {
-  /** An answer is awaited that decides how to read on (SELECT). */
-  answer: 1,
-  /** Too much under way. */
-  full: 2,
-  /** The client does not read its replies. */
-  congested: 4,
-  /** CLIENT PAUSE. */
-  paused: 8,
-  /** Nothing more is read from this client. */
-  closing: 16,
-} as const;
 
 /** Why a command needs a closer look before it runs; 0 on the common path. */
 const Gate = {
@@ -268,10 +255,7 @@ export class Session implements Flushable {
     if (this.#replyMode !== 'on') this.#silence(turn);
     const { limits } = this.host;
     this.#inFlightBytes += size;
-    if (
-      ++this.turnsOpen >= limits.pipelineMax ||
-      this.#inFlightBytes >= limits.inFlightBytesMax
-    ) {
+    if (++this.turnsOpen >= limits.pipelineMax || this.#inFlightBytes >= limits.inFlightBytesMax) {
       this.#hold |= Hold.full;
     }
     return turn;
@@ -321,24 +305,27 @@ export class Session implements Flushable {
 
   /** The head is answered: it leaves, and with it those behind it that were answered before. */
   #advance(): void {
-    let turn = this.#head;
-    do {
-      const next: Turn | null = turn!.next;
-      this.turnsOpen--;
-      this.#inFlightBytes -= turn!.requestBytes;
-      recycle(turn!);
-      turn = next;
-      if (turn === null || turn.waits) break;
+    let turn = this.#leave(this.#head!);
+    while (turn !== null && !turn.waits) {
       if (!turn.silent) {
         this.#out.append(this.#stash.bytes, turn.stashStart, turn.stashEnd);
         this.#stashed--;
       }
-    } while (true);
+      turn = this.#leave(turn);
+    }
     this.#head = turn;
     if (turn === null) this.#tail = null;
     if (this.#stashed === 0 && this.#stash.length > 0) this.#stash.clear();
     if ((this.#hold & Hold.full) !== 0) this.#checkFull();
     this.#mark();
+  }
+
+  #leave(turn: Turn): Turn | null {
+    const { next } = turn;
+    this.turnsOpen--;
+    this.#inFlightBytes -= turn.requestBytes;
+    recycle(turn);
+    return next;
   }
 
   #checkFull(): void {

@@ -109,7 +109,8 @@ function compileRules(rules: readonly string[]): { allowed: boolean[]; allowsUnl
 
 function isMeant(spec: CommandSpec, what: string): boolean {
   if (['@all', 'allcommands', 'nocommands'].includes(what)) return true;
-  if (what.startsWith('@')) return (spec.categories & Category[what.slice(1) as CategoryName]) !== 0;
+  if (what.startsWith('@'))
+    return (spec.categories & Category[what.slice(1) as CategoryName]) !== 0;
   return spec.name === what || spec.name.startsWith(`${what}|`);
 }
 

@@ -119,7 +119,9 @@ export class Link implements Flushable {
     this.#decoder = new ReplyDecoder(options.replyBytesMax);
     this.#lastReadAt = tick.now;
     this.#connectTimer = setTimeout(() => {
-      this.#end(linkError('connect', `connection to the server not made in ${options.connectTimeoutMs} ms`));
+      this.#end(
+        linkError('connect', `connection to the server not made in ${options.connectTimeoutMs} ms`),
+      );
     }, options.connectTimeoutMs);
     figures.connectionsOpened++;
     figures.connectionsActive++;
@@ -131,7 +133,9 @@ export class Link implements Flushable {
     );
     this.#socket.on('drain', () => this.#onDrain());
     this.#socket.on('error', (cause) => this.#onError(cause));
-    this.#socket.on('end', () => this.#end(linkError('closed', 'the server closed the connection')));
+    this.#socket.on('end', () =>
+      this.#end(linkError('closed', 'the server closed the connection')),
+    );
     this.#socket.on('close', () => this.#end(linkError('closed', 'the connection was lost')));
   }
 
@@ -337,7 +341,13 @@ export class Link implements Flushable {
     const type = bytes[start];
     if (type === SIMPLE_ERROR || type === BULK_ERROR) {
       const text = bytes.toString('latin1', start + 1, end - 2);
-      this.#end(linkError('handshake', `the server refused ${step}: ${text}`, step === 'select' ? text : undefined));
+      this.#end(
+        linkError(
+          'handshake',
+          `the server refused ${step}: ${text}`,
+          step === 'select' ? text : undefined,
+        ),
+      );
       return false;
     }
     if (this.#greeted === this.#greeting.steps.length) this.#becomeReady();

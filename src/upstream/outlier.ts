@@ -28,7 +28,11 @@ export class Outliers {
     onChange: (index: number, ejected: boolean) => void,
   ) {
     this.#options = options;
-    this.#records = Array.from({ length: count }, () => ({ ejected: false, times: 0, timer: null }));
+    this.#records = Array.from({ length: count }, () => ({
+      ejected: false,
+      times: 0,
+      timer: null,
+    }));
     this.#onChange = onChange;
   }
 

@@ -72,7 +72,9 @@ export class Upstream implements Backend {
     this.#tally = tally;
     this.#log = log;
     this.#rate =
-      options.connectionsPerSecond === null ? null : new Rate(options.connectionsPerSecond, tick.now);
+      options.connectionsPerSecond === null
+        ? null
+        : new Rate(options.connectionsPerSecond, tick.now);
     for (let i = 0; i < options.connections; i++) this.#common.push(this.#makeLane(2, 0, i));
   }
 

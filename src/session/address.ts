@@ -1,0 +1,16 @@
+/** Addresses of a client as Redis prints them. */
+import type { Session } from './session.ts';
+
+export function addressOf(session: Session): string {
+  return joinAddress(session.socket.remoteAddress, session.socket.remotePort);
+}
+
+export function localAddressOf(session: Session): string {
+  return joinAddress(session.socket.localAddress, session.socket.localPort);
+}
+
+/** `host:port`, `[v6]:port`; a unix socket has neither. */
+function joinAddress(host: string | undefined, port: number | undefined): string {
+  if (host === undefined || port === undefined) return '?:0';
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,13 @@
+/** Why a session decodes nothing for now; several may hold at once. */
+export const Hold = {
+  /** An answer is awaited that decides how to read on (SELECT). */
+  answer: 1,
+  /** Too much under way. */
+  full: 2,
+  /** The client does not read its replies. */
+  congested: 4,
+  /** CLIENT PAUSE. */
+  paused: 8,
+  /** Nothing more is read from this client. */
+  closing: 16,
+} as const;
