@@ -18,6 +18,8 @@ export interface Sample {
   readonly p99Ms: number;
   /** Processor time of the peer per request. */
   readonly cpuUs: number;
+  /** Of one core, how much the peer used: well below 1, something else was the limit. */
+  readonly busy: number;
 }
 
 /** A peer's samples by round; null where the run failed, and the reason of the last failure. */
@@ -71,9 +73,13 @@ export async function measureLoads(
   await using stack = new AsyncDisposableStack();
   const running: Contestant[] = [];
   for (const peer of peers) {
-    const started = stack.use(await RunningPeer.start(peer, servers));
-    sizes.get(peer.name)?.startMs.push(started.startMs);
-    running.push({ running: started, rps: 0, valueBytes: 0 });
+    try {
+      const started = stack.use(await RunningPeer.start(peer, servers));
+      running.push({ running: started, rps: 0, valueBytes: 0 });
+    } catch (error) {
+      // The others are still worth comparing; the report has no figure for this one.
+      settings.say(reasonOf(error));
+    }
   }
   if (settings.pinned) {
     for (const { running: one } of running) pin(one.pid, PEER_CORE);
@@ -139,7 +145,8 @@ async function sampleOf(
   const core = settings.pinned ? OTHER_CORE : null;
   const { requests, rps, p50Ms, p99Ms } = await generate(load, port, seconds, one.rps, core);
   one.rps = rps;
-  return { rps, p50Ms, p99Ms, cpuUs: (cpuUs(pid) - before) / requests };
+  const perRequestUs = (cpuUs(pid) - before) / requests;
+  return { rps, p50Ms, p99Ms, cpuUs: perRequestUs, busy: (perRequestUs * rps) / 1e6 };
 }
 
 async function attempt<T>(series: Series, work: () => Promise<T>): Promise<T | null> {
@@ -147,9 +154,13 @@ async function attempt<T>(series: Series, work: () => Promise<T>): Promise<T | n
   try {
     return await work();
   } catch (error) {
-    series.failure = error instanceof Error ? error.message : String(error);
+    series.failure = reasonOf(error);
     return null;
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function summary(contestants: readonly Contestant[], series: ReadonlyMap<string, Series>): string {
@@ -181,7 +192,12 @@ export async function measureSizes(
   for (let round = 0; round < settings.rounds; round++) {
     for (const peer of peers) {
       const size = sizes.get(peer.name);
-      if (size !== undefined) await measureSize(peer, size, round === 0, settings);
+      if (size === undefined || size.failure !== null) continue;
+      try {
+        await measureSize(peer, size, round === 0, settings);
+      } catch (error) {
+        size.failure = reasonOf(error);
+      }
     }
   }
   for (const [name, { startMs, idleClientBytes, failure }] of sizes) {
@@ -206,11 +222,7 @@ async function measureSize(
   if (!withIdle || settings.idleClients === 0) return;
   await sleep(SETTLE_MS);
   size.residentBytes = residentBytes(running.pid);
-  try {
-    size.idleClientBytes = await idleClientBytes(running, settings.idleClients);
-  } catch (error) {
-    size.failure = error instanceof Error ? error.message : String(error);
-  }
+  size.idleClientBytes = await idleClientBytes(running, settings.idleClients);
 }
 
 /** Growth of resident memory per client that has asked once and stays; garbage has time to go. */

@@ -2,9 +2,12 @@
 import type { Verdict } from './acceptance.ts';
 import { IN_FLIGHT_BYTES_MAX } from './loads.ts';
 import type { LoadResult, SizeResult } from './measure.ts';
-import { figure, ratio, spread, text } from './statistics.ts';
+import { type Figure, figure, ratio, spread, text } from './statistics.ts';
 
 const OURS: string = 'Tidegate';
+
+const BUSY_HINT =
+  'Medians. Well below 1: the load generator or the servers were the limit, so throughput says less than time per request.';
 
 export interface Subject {
   readonly name: string;
@@ -17,6 +20,8 @@ export interface Report {
   readonly seconds: number;
   readonly pinned: boolean;
   readonly idleClients: number;
+  /** What `--only` said; empty: every load. */
+  readonly only: string;
   readonly subjects: readonly Subject[];
   readonly missing: readonly string[];
   readonly results: readonly LoadResult[];
@@ -34,6 +39,7 @@ export function markdown(report: Report): string {
     ...ratioTable(report, 'Processor time per request', 'cpuUs', 'Less is better.'),
     ...figureTable(report, 'Thousand requests per second', 'rps', 1000, 1),
     ...figureTable(report, 'Processor time per request, µs', 'cpuUs', 1, 2),
+    ...figureTable(report, 'Cores used by the peer', 'busy', 1, 2, BUSY_HINT),
     ...figureTable(report, 'Median latency, ms', 'p50Ms', 1, 3),
     ...figureTable(report, '99th percentile of latency, ms', 'p99Ms', 1, 3),
     ...sizeTable(report),
@@ -57,6 +63,7 @@ function introduction(report: Report): string[] {
     '',
     ...report.subjects.map(({ name, version }) => `- ${name}: ${version}`),
     ...missing.map((sentence) => `- missing: ${sentence}`),
+    ...(report.only === '' ? [] : [`- only loads that match \`${report.only}\``]),
     '',
   ];
 }
@@ -77,7 +84,7 @@ function verdictTable({ verdicts }: Report): string[] {
 }
 
 function ratioTable(report: Report, title: string, name: 'rps' | 'cpuUs', hint: string): string[] {
-  const peers = report.subjects.map((subject) => subject.name).filter((peer) => peer !== OURS);
+  const peers = measured(report).filter((peer) => peer !== OURS);
   const rivals = peers.filter((peer) => peer !== 'direct' || name === 'rps');
   const columns: [string, string][] = rivals.map((peer) => [OURS, peer]);
   if (name === 'rps') {
@@ -97,11 +104,12 @@ function ratioTable(report: Report, title: string, name: 'rps' | 'cpuUs', hint: 
 function figureTable(
   report: Report,
   title: string,
-  name: 'rps' | 'cpuUs' | 'p50Ms' | 'p99Ms',
+  name: Figure,
   divisor: number,
   digits: number,
+  hint = 'Medians.',
 ): string[] {
-  const peers = report.subjects.map((subject) => subject.name);
+  const peers = measured(report);
   const rows = report.results.map((result) => {
     const cells = peers.map((peer) => {
       const value = figure(result, peer, name);
@@ -109,7 +117,14 @@ function figureTable(
     });
     return [result.load.name, ...cells];
   });
-  return table(title, 'Medians.', peers, rows);
+  return table(title, hint, peers, rows);
+}
+
+/** Names of the peers that have at least one figure. */
+function measured({ subjects, results }: Report): string[] {
+  return subjects
+    .map(({ name }) => name)
+    .filter((name) => results.some((result) => figure(result, name, 'rps') !== null));
 }
 
 function sizeTable({ sizes, idleClients }: Report): string[] {
@@ -128,13 +143,26 @@ function sizeTable({ sizes, idleClients }: Report): string[] {
   return table('Size', hint, [...columns, 'after all loads, MiB'], rows);
 }
 
-function failures({ results }: Report): string[] {
-  const lines = results.flatMap(({ load, series }) =>
+function failures(report: Report): string[] {
+  const { results, sizes, subjects } = report;
+  const present = measured(report);
+  const absent = subjects
+    .filter(({ name }) => results.length > 0 && !present.includes(name))
+    .map(({ name }) => `- ${name}: no figure under any load`);
+  const sizeLines = [...sizes].flatMap(([peer, { failure }]) =>
+    failure === null ? [] : [`- ${peer}, start and idle clients: ${firstLine(failure)}`],
+  );
+  const loadLines = results.flatMap(({ load, series }) =>
     [...series].flatMap(([peer, { failure }]) =>
-      failure === null ? [] : [`- ${peer}, ${load.name}: ${failure}`],
+      failure === null ? [] : [`- ${peer}, ${load.name}: ${firstLine(failure)}`],
     ),
   );
+  const lines = [...absent, ...sizeLines, ...loadLines];
   return lines.length === 0 ? [] : ['## Runs that failed', '', ...lines, ''];
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
 }
 
 function table(

@@ -71,8 +71,8 @@ async function main(): Promise<void> {
   if (options.quick || !options.write) return;
   const subjects = peers.map(({ name, version }) => ({ name, version }));
   const machine = describeMachine();
-  const report = { ...settings, machine, subjects, missing, results, sizes, verdicts };
-  writeFileSync(RESULTS, markdown(report));
+  const facts = { ...settings, only: options.only, machine, subjects, missing };
+  writeFileSync(RESULTS, markdown({ ...facts, results, sizes, verdicts }));
 }
 
 function readSettings(missing: string[]): Settings {

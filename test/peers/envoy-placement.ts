@@ -4,7 +4,8 @@
  *   node test/peers/envoy-placement.ts [keys]        10000 unless given; `TIDEGATE_SEED` repeats a run
  *
  * For each case, random keys are written through Envoy, then every server is asked which keys it holds, and
- * our own distribution must name that server for each of them. Exit code 0 when all agree.
+ * our own distribution must name that server for each of them. Then every key is read through our gateway with
+ * the same set-up in its configuration, which must find it. Exit code 0 when all agree and all are found.
  */
 import {
   createDistribution,
@@ -12,6 +13,7 @@ import {
 } from '../../src/routing/hash/distribution.ts';
 import { Random, seedOfRun } from '../support/random.ts';
 import { type RedisGroup, startRedises } from '../support/redis.ts';
+import { type Section, startTidegate, type Tidegate } from '../support/tidegate.ts';
 import { Wire } from '../support/wire.ts';
 import { type EnvoyDoor, obtainEnvoy, startEnvoy } from './envoy.ts';
 
@@ -61,6 +63,8 @@ export interface Placement {
   /** Keys written, and how many of them our distribution puts on the server that holds them. */
   readonly keys: number;
   readonly agreed: number;
+  /** Keys found through our gateway; null where its configuration cannot name the set-up. */
+  readonly found: number | null;
   /** Keys on each server. */
   readonly shares: readonly number[];
 }
@@ -75,12 +79,14 @@ export async function comparePlacements(
   await using servers = await startRedises(SERVERS);
   const doors = CASES.map((one) => doorOf(one, servers));
   await using envoy = await startEnvoy(binary, doors);
+  await using gate = await startGate(servers);
   const placements: Placement[] = [];
   for (const [index, one] of CASES.entries()) {
     await servers.flush();
     const keys = randomKeys(keyCount, random);
     await writeThrough(envoy.ports[index] ?? 0, keys);
-    const placement = await compare(one, servers, keys);
+    const found = isConfigurable(one) ? await readThrough(gate, nameOf(index), keys) : null;
+    const placement = { ...(await compare(one, servers, keys)), found };
     report(placement);
     placements.push(placement);
   }
@@ -127,11 +133,54 @@ async function writeThrough(port: number, keys: ReadonlySet<string>): Promise<vo
   }
 }
 
+/** Our gateway, with one listener and one upstream for each case its configuration can name. */
+function startGate(servers: RedisGroup): Promise<Tidegate> {
+  const listeners: Record<string, Section> = {};
+  const upstreams: Record<string, Section> = {};
+  for (const [index, one] of CASES.entries()) {
+    if (!isConfigurable(one)) continue;
+    const { minimumRingSize = 1024, ringHash = 'xxhash64', hashTags = false } = one.options ?? {};
+    listeners[nameOf(index)] = { routes: [{ prefix: '', upstream: nameOf(index) }] };
+    upstreams[nameOf(index)] = {
+      kind: 'shards',
+      servers: servers.addresses.map((address, server) => `${address}=${weightOf(one, server)}`),
+      distribution: one.kind,
+      hash_tags: hashTags,
+      ...(one.kind === 'ketama' && { ring: { minimum_size: minimumRingSize, hash: ringHash } }),
+    };
+  }
+  return startTidegate({ listeners, upstreams });
+}
+
+function isConfigurable(one: PlacementCase): boolean {
+  return one.options?.tableSize === undefined;
+}
+
+function nameOf(index: number): string {
+  return `case${index}`;
+}
+
+async function readThrough(
+  gate: Tidegate,
+  listener: string,
+  keys: ReadonlySet<string>,
+): Promise<number> {
+  await using wire = await gate.connect({ listener });
+  const all = [...keys];
+  let found = 0;
+  for (let at = 0; at < all.length; at += PIPELINE) {
+    const batch = all.slice(at, at + PIPELINE);
+    const replies = await wire.askAll(batch.map((key) => ['GET', Buffer.from(key, 'latin1')]));
+    found += replies.filter((reply) => reply === '$1\r\n1\r\n').length;
+  }
+  return found;
+}
+
 async function compare(
   one: PlacementCase,
   servers: RedisGroup,
   keys: ReadonlySet<string>,
-): Promise<Placement> {
+): Promise<Omit<Placement, 'found'>> {
   const shares = Array.from(servers, ({ address }, index) => ({
     key: address,
     weight: weightOf(one, index),
@@ -155,7 +204,10 @@ if (import.meta.main) {
   console.log(`seed ${random.seed}`);
   const placements = await comparePlacements(Number(process.argv[2] ?? 10_000), random, (one) => {
     const shares = one.shares.join(' ');
-    console.log(`${one.name.padEnd(42)} ${one.agreed}/${one.keys} agree   (${shares})`);
+    const found = one.found === null ? 'not asked' : `${one.found}/${one.keys} found`;
+    console.log(`${one.name.padEnd(42)} ${one.agreed}/${one.keys} agree, ${found}   (${shares})`);
   });
-  process.exitCode = placements.every(({ agreed, keys }) => agreed === keys) ? 0 : 1;
+  const isGood = ({ keys, agreed, found }: Placement): boolean =>
+    agreed === keys && (found ?? keys) === keys;
+  process.exitCode = placements.every(isGood) ? 0 : 1;
 }
