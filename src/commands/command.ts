@@ -8,14 +8,13 @@
  * A decoder owns one Command and fills it anew for each frame, so it is valid only until the call that
  * received it returns. Who needs it longer copies the bytes (a link does so anyway: into its write log).
  */
+import { digits, encodeWords, type Frame } from '../resp/frame.ts';
+import type { Protocol } from '../resp/types.ts';
 import type { CommandSpec } from './spec.ts';
-
-/** Version of RESP spoken on a connection. */
-export type Protocol = 2 | 3;
 
 const ARGUMENTS_MIN = 16;
 
-export class Command {
+export class Command implements Frame {
   bytes: Buffer;
   /** The frame `*N\r\n…` is `bytes[start, end)`. */
   start = 0;
@@ -23,7 +22,7 @@ export class Command {
   /** Number of arguments, the name included. */
   argc = 0;
   offsets: Int32Array = new Int32Array(ARGUMENTS_MIN * 2);
-  /** Set by whoever looked the command up; null while unknown. */
+  /** Set by whoever looked the command up. */
   spec: CommandSpec;
   database = 0;
   protocol: Protocol = 2;
@@ -88,23 +87,4 @@ export class Command {
     for (let i = 0; i < this.argc; i++) words.push(this.arg(i));
     this.fill(words);
   }
-}
-
-/** The frame of a command. */
-export function encodeWords(words: readonly Uint8Array[]): Buffer {
-  let size = 1 + digits(words.length) + 2;
-  for (const word of words) size += 1 + digits(word.length) + 2 + word.length + 2;
-  const bytes = Buffer.allocUnsafe(size);
-  let at = bytes.write(`*${words.length}\r\n`, 0, 'latin1');
-  for (const word of words) {
-    at += bytes.write(`$${word.length}\r\n`, at, 'latin1');
-    bytes.set(word, at);
-    at += word.length;
-    at += bytes.write('\r\n', at, 'latin1');
-  }
-  return bytes;
-}
-
-function digits(value: number): number {
-  return value < 10 ? 1 : String(value).length;
 }

@@ -1,5 +1,6 @@
 /** The few commands that are sent on the door's own account, as bytes: greetings and health checks. */
-import { encodeWords, type Protocol } from './command.ts';
+import { encodeWords } from '../resp/frame.ts';
+import type { Protocol } from '../resp/types.ts';
 
 function frame(...words: string[]): Buffer {
   return encodeWords(words.map((word) => Buffer.from(word)));

@@ -12,9 +12,8 @@
  * processInlineBuffer). Redis does not look at the byte after CR nor at the two after a bulk string; such
  * frames are written anew before anyone forwards them, so that no server can read another boundary.
  */
-import { Command } from '../commands/command.ts';
-import type { CommandSpec } from '../commands/spec.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
+import type { Frame } from './frame.ts';
 import { splitInline } from './inline.ts';
 import { ARRAY, BULK_STRING, CR, LF, MINUS, NINE, ZERO } from './types.ts';
 
@@ -42,12 +41,12 @@ const FRAME_BYTES_MAX = 1024 * 1024 * 1024;
 const DIGITS_MAX = 18;
 
 export class CommandDecoder {
-  readonly command: Command;
   /** After FAULT: the sentence, as Redis words it, without `-ERR Protocol error: `. */
   fault = '';
   /** Until then Redis's tighter limits hold. */
   authenticated = true;
   readonly #limits: CommandLimits;
+  readonly #frame: Frame;
   readonly #carry = new ByteQueue();
   #source: Buffer = EMPTY;
   #limit = 0;
@@ -67,9 +66,10 @@ export class CommandDecoder {
   /** The integer last read by `#readLength`. */
   #value = 0;
 
-  constructor(limits: CommandLimits, unknown: CommandSpec) {
+  /** `frame` is filled anew by each `next` that finds one. */
+  constructor(limits: CommandLimits, frame: Frame) {
     this.#limits = limits;
-    this.command = new Command(unknown, EMPTY);
+    this.#frame = frame;
   }
 
   /** Bytes held over from earlier chunks. */
@@ -110,14 +110,14 @@ export class CommandDecoder {
     this.#position = this.#previous;
   }
 
-  /** Finds the next frame and leaves it in `command`. */
+  /** Finds the next frame and leaves it in the frame given. */
   next(): DecoderState {
     if (this.fault !== '') return FAULT;
     while (this.#expected < 0) {
       if (this.#position >= this.#limit) return MORE;
       if (this.#source[this.#position] !== ARRAY) {
         const state = this.#nextInline();
-        if (state !== READY || this.command.argc > 0) return state;
+        if (state !== READY || this.#frame.argc > 0) return state;
         continue;
       }
       const state = this.#readHeader();
@@ -159,7 +159,7 @@ export class CommandDecoder {
   }
 
   #readArguments(): DecoderState {
-    const command = this.command;
+    const frame = this.#frame;
     while (this.#found < this.#expected) {
       const at = this.#position + this.#scanned;
       if (at >= this.#limit) return MORE;
@@ -186,9 +186,9 @@ export class CommandDecoder {
         this.#scanned = scanned;
         return MORE;
       }
-      if (this.#found * 2 + 2 > command.offsets.length) command.reserve(this.#found + 1);
-      command.offsets[this.#found * 2] = this.#scanned;
-      command.offsets[this.#found * 2 + 1] = end;
+      if (this.#found * 2 + 2 > frame.offsets.length) frame.reserve(this.#found + 1);
+      frame.offsets[this.#found * 2] = this.#scanned;
+      frame.offsets[this.#found * 2 + 1] = end;
       this.#found++;
       const tail = this.#position + end;
       if (this.#source[tail] !== CR || this.#source[tail + 1] !== LF) this.#canonical = false;
@@ -198,13 +198,13 @@ export class CommandDecoder {
   }
 
   #finish(): void {
-    const command = this.command;
-    command.bytes = this.#source;
-    command.start = this.#position;
-    command.end = this.#position + this.#scanned;
-    command.argc = this.#found;
+    const frame = this.#frame;
+    frame.bytes = this.#source;
+    frame.start = this.#position;
+    frame.end = this.#position + this.#scanned;
+    frame.argc = this.#found;
     this.#previous = this.#position;
-    if (!this.#canonical) command.rewrite();
+    if (!this.#canonical) frame.rewrite();
     this.#position += this.#scanned;
     this.#scanned = 0;
     this.#expected = -1;
@@ -280,7 +280,7 @@ export class CommandDecoder {
     this.#previous = this.#position;
     this.#position = lf + 1;
     this.#searched = 0;
-    this.command.fill(words);
+    this.#frame.fill(words);
     return READY;
   }
 }

@@ -2,8 +2,9 @@
  * Values -> bytes, for clients of either protocol. RESP3's own types become for RESP2 clients what Redis
  * makes of them: a map a flat array, a set an array, a boolean 1 or 0, a double and a verbatim string bulk strings.
  */
-import type { Protocol } from '../commands/command.ts';
+
 import type { ByteQueue } from '../core/bytes.ts';
+import type { Protocol } from './types.ts';
 import type { Value } from './value.ts';
 
 export function encodeValue(out: ByteQueue, value: Value, protocol: Protocol): void {

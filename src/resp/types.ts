@@ -1,5 +1,8 @@
 /** Byte constants of RESP2 and RESP3, named as the specification names them. */
 
+/** Version of RESP spoken on a connection. */
+export type Protocol = 2 | 3;
+
 export const CR = 0x0d;
 export const LF = 0x0a;
 export const SPACE = 0x20;

@@ -11,15 +11,16 @@
  */
 import type { Socket } from 'node:net';
 import type { Backend } from '../backend/backend.ts';
-import type { Command, Protocol } from '../commands/command.ts';
+import { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { type CommandTable, checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
-import { ByteQueue } from '../core/bytes.ts';
+import { ByteQueue, EMPTY } from '../core/bytes.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
 import { encodeValue } from '../resp/encoder.ts';
 import { NO_KEY_PERMISSION, NOAUTH, noCommandPermission } from '../resp/errors.ts';
+import type { Protocol } from '../resp/types.ts';
 import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
 import { error, isError, type Value } from '../resp/value.ts';
 import type { Clients } from './clients.ts';
@@ -92,6 +93,8 @@ export class Session implements Flushable {
   #dirty = false;
   #closed = false;
   #reading = true;
+  /** The command under way; the decoder fills it anew for each. */
+  readonly #command = new Command(UNKNOWN, EMPTY);
   readonly #decoder: CommandDecoder;
   readonly #out = new ByteQueue();
   readonly #stash = new ByteQueue();
@@ -103,7 +106,7 @@ export class Session implements Flushable {
     this.socket = socket;
     this.openedAt = Date.now();
     this.activeAt = host.tick.now;
-    this.#decoder = new CommandDecoder(host.limits, UNKNOWN);
+    this.#decoder = new CommandDecoder(host.limits, this.#command);
     this.becomeUser(host.users === null ? null : undefined);
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
@@ -174,7 +177,7 @@ export class Session implements Flushable {
         this.#onFault(decoder.fault);
         break;
       }
-      this.#accept(decoder.command);
+      this.#accept(this.#command);
     }
     decoder.settle();
     if (this.#hold !== 0 && this.#reading && !this.#closed) {
@@ -270,7 +273,7 @@ export class Session implements Flushable {
       this.#mark();
       return;
     }
-    this.defer(this.#decoder.command)(value);
+    this.defer(this.#command)(value);
   }
 
   /** Takes the turn of the command under way; the value is given to the function returned, now or later. */

@@ -2,8 +2,9 @@
  * What a new link says before anyone's commands: HELLO or AUTH, then SELECT. Kept as data, so that the
  * link only has to write it and count replies.
  */
-import type { Protocol } from '../commands/command.ts';
+
 import { auth, hello, select } from '../commands/own.ts';
+import type { Protocol } from '../resp/types.ts';
 
 export interface Credentials {
   /** Empty: the password alone, as servers before Redis 6 know it. */

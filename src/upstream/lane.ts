@@ -6,9 +6,10 @@
  * While it rests, commands fail at once: waiting would turn one dead server into everybody's time-out.
  */
 import type { Sink } from '../backend/backend.ts';
-import type { Command, Protocol } from '../commands/command.ts';
+import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
+import type { Protocol } from '../resp/types.ts';
 import type { Link } from './link.ts';
 
 /** What a lane asks of its server. */

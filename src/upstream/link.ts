@@ -12,13 +12,14 @@
  */
 import type { Socket } from 'node:net';
 import type { Sink } from '../backend/backend.ts';
-import type { Command, Protocol } from '../commands/command.ts';
+import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { FAULT, READY } from '../resp/command-decoder.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import { ReplyDecoder } from '../resp/reply-decoder.ts';
+import type { Protocol } from '../resp/types.ts';
 import { BULK_ERROR, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
 import { type Address, dial, type TlsOptions } from './dial.ts';
 import type { CommandTally, ServerFigures } from './figures.ts';

@@ -5,10 +5,11 @@
  * another client's SELECT. A client stays on one lane (`affinity`), so its commands keep their order.
  */
 import type { Backend, Sink } from '../backend/backend.ts';
-import type { Command, Protocol } from '../commands/command.ts';
+import type { Command } from '../commands/command.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
+import type { Protocol } from '../resp/types.ts';
 import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
