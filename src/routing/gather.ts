@@ -11,7 +11,15 @@ import { ByteQueue } from '../core/bytes.ts';
 import { encodeArrayHead, encodeError } from '../resp/encoder.ts';
 import { finishedWithErrors, type LinkError, UPSTREAM_PROTOCOL_ERROR } from '../resp/errors.ts';
 import { skipValue } from '../resp/skip.ts';
-import { ARRAY, BULK_ERROR, INTEGER, SIMPLE_ERROR } from '../resp/types.ts';
+import { ARRAY, BULK_ERROR, CR, INTEGER, SIMPLE_ERROR, ZERO } from '../resp/types.ts';
+
+/** Which keys go to which piece: piece p has `order[from[p], from[p + 1])`, positions in the request. */
+export interface KeyGroups {
+  readonly keys: number;
+  readonly pieces: number;
+  readonly order: Int32Array;
+  readonly from: Int32Array;
+}
 
 /** Collects the pieces of one split command; `piece(n)` is the sink of the n-th. */
 export interface Gather {
@@ -129,55 +137,89 @@ export class AnyGather implements Gather, Sink {
   }
 }
 
-/** Elements put back into the order of the keys: MGET. */
+/** Gathers kept for use; each holds a few arrays as long as its longest command. */
+const FREE_GATHERS_MAX = 256;
+const freeGathers: ArrayGather[] = [];
+
+/** Sink of one piece of an ArrayGather; made once, used by every command the gather serves. */
+class Piece implements Sink {
+  readonly #gather: ArrayGather;
+  readonly #index: number;
+
+  constructor(gather: ArrayGather, index: number) {
+    this.#gather = gather;
+    this.#index = index;
+  }
+
+  reply(bytes: Buffer, start: number, end: number): void {
+    this.#gather.onReply(this.#index, bytes, start, end);
+  }
+
+  fail(error: LinkError): void {
+    this.#gather.onError(this.#index, error.reply);
+  }
+}
+
+/**
+ * Elements put back into the order of the keys: MGET. Made of arrays, and used again: a command of a hundred
+ * keys would otherwise leave more garbage than anything else on its way.
+ */
 export class ArrayGather implements Gather {
-  readonly #sink: Sink;
-  #waiting: number;
+  #sink: Sink | null = null;
+  #keys = 0;
+  #waiting = 0;
   /** Replies one after the other; `#starts` and `#ends` say where the element of each key is. */
   readonly #bytes = new ByteQueue();
-  readonly #starts: Int32Array;
-  readonly #ends: Int32Array;
-  /** Which keys each piece asked for: `#order[#from[p], #from[p + 1])` are positions in the request. */
-  readonly #order: Int32Array;
-  readonly #from: Int32Array;
+  #starts = new Int32Array(0);
+  #ends = new Int32Array(0);
+  /** Keys by piece: piece p asked for the keys `order[from[p], from[p + 1])`. */
+  #order = new Int32Array(0);
+  #from = new Int32Array(0);
+  readonly #pieces: Piece[] = [];
 
-  /** `targets[i]` is the piece that carries key i. */
-  constructor(sink: Sink, targets: Int32Array, keys: number, pieces: number) {
+  static open(sink: Sink, keys: KeyGroups): ArrayGather {
+    const gather = freeGathers.pop() ?? new ArrayGather();
+    gather.#open(sink, keys);
+    return gather;
+  }
+
+  #open(sink: Sink, groups: KeyGroups): void {
+    const { keys, pieces } = groups;
     this.#sink = sink;
+    this.#keys = keys;
     this.#waiting = pieces;
-    this.#starts = new Int32Array(keys);
-    this.#ends = new Int32Array(keys);
-    this.#order = new Int32Array(keys);
-    this.#from = new Int32Array(pieces + 1);
-    for (let i = 0; i < keys; i++) this.#from[targets[i]! + 1]!++;
-    for (let p = 0; p < pieces; p++) this.#from[p + 1]! += this.#from[p]!;
-    const next = this.#from.slice();
-    for (let i = 0; i < keys; i++) this.#order[next[targets[i]!]!++] = i;
+    if (this.#starts.length < keys) {
+      this.#starts = new Int32Array(keys * 2);
+      this.#ends = new Int32Array(keys * 2);
+      this.#order = new Int32Array(keys * 2);
+    }
+    if (this.#from.length <= pieces) this.#from = new Int32Array(pieces * 2);
+    for (let i = 0; i < keys; i++) this.#order[i] = groups.order[i]!;
+    for (let p = 0; p <= pieces; p++) this.#from[p] = groups.from[p]!;
+    while (this.#pieces.length < pieces) this.#pieces.push(new Piece(this, this.#pieces.length));
   }
 
   piece(index: number): Sink {
-    return {
-      reply: (bytes, start, end) => this.#onReply(index, bytes, start, end),
-      fail: (error: LinkError) => this.#onError(index, error.reply),
-    };
+    return this.#pieces[index]!;
   }
 
-  #onReply(piece: number, bytes: Buffer, start: number, end: number): void {
+  onReply(piece: number, bytes: Buffer, start: number, end: number): void {
     if (isError(bytes[start]!)) {
-      this.#onErrorReply(piece, bytes, start, end);
+      const at = this.#bytes.length;
+      this.#bytes.append(bytes, start, end);
+      this.#fill(piece, at);
       return;
     }
     const first = this.#from[piece]!;
     const last = this.#from[piece + 1]!;
-    const head = `*${last - first}\r\n`;
-    const headEnd = start + head.length;
-    if (bytes[start] !== ARRAY || bytes.toString('latin1', start, headEnd) !== head) {
-      this.#onError(piece, UPSTREAM_PROTOCOL_ERROR);
+    const elements = elementsAt(bytes, start, last - first);
+    if (elements < 0) {
+      this.onError(piece, UPSTREAM_PROTOCOL_ERROR);
       return;
     }
-    const shift = this.#bytes.length - headEnd;
-    this.#bytes.append(bytes, headEnd, end);
-    let at = headEnd;
+    const shift = this.#bytes.length - elements;
+    this.#bytes.append(bytes, elements, end);
+    let at = elements;
     for (let i = first; i < last; i++) {
       const next = skipValue(bytes, at);
       const key = this.#order[i]!;
@@ -188,13 +230,7 @@ export class ArrayGather implements Gather {
     this.#settle();
   }
 
-  #onErrorReply(piece: number, bytes: Buffer, start: number, end: number): void {
-    const at = this.#bytes.length;
-    this.#bytes.append(bytes, start, end);
-    this.#fill(piece, at);
-  }
-
-  #onError(piece: number, text: string): void {
+  onError(piece: number, text: string): void {
     const at = this.#bytes.length;
     encodeError(this.#bytes, text);
     this.#fill(piece, at);
@@ -211,14 +247,31 @@ export class ArrayGather implements Gather {
 
   #settle(): void {
     if (--this.#waiting > 0) return;
-    answer(this.#sink, (out) => {
-      const keys = this.#starts.length;
-      encodeArrayHead(out, keys);
-      const bytes = this.#bytes.bytes;
-      for (let i = 0; i < keys; i++) out.append(bytes, this.#starts[i]!, this.#ends[i]!);
-    });
+    const sink = this.#sink!;
+    const bytes = this.#bytes.bytes;
+    const out = new ByteQueue();
+    encodeArrayHead(out, this.#keys);
+    for (let i = 0; i < this.#keys; i++) out.append(bytes, this.#starts[i]!, this.#ends[i]!);
     this.#bytes.clear();
+    this.#sink = null;
+    if (this.#starts.length <= KEPT_KEYS_MAX && freeGathers.length < FREE_GATHERS_MAX) {
+      freeGathers.push(this);
+    }
+    sink.reply(out.bytes, 0, out.length);
+    out.clear();
   }
+}
+
+/** A gather that served a command longer than this is let go with its arrays. */
+const KEPT_KEYS_MAX = 4096;
+
+/** Where the elements of `*count\r\n…` begin; -1 if the value at `start` is no such array. */
+function elementsAt(bytes: Buffer, start: number, count: number): number {
+  if (bytes[start] !== ARRAY) return -1;
+  let value = 0;
+  let at = start + 1;
+  for (; bytes[at] !== CR; at++) value = value * 10 + (bytes[at]! - ZERO);
+  return value === count ? at + 2 : -1;
 }
 
 function isError(type: number): boolean {

@@ -77,6 +77,11 @@ export class Router implements Backend {
       this.#dispatchKeyless(command, sink, keys.invalid);
       return;
     }
+    if (this.#plain !== null) {
+      this.#placeAll(command, keys, this.#plain);
+      this.#dispatchPlaced(command, sink, keys);
+      return;
+    }
     const routes = this.#found;
     routes.length = keys.count;
     let rewrites = false;
@@ -102,12 +107,11 @@ export class Router implements Backend {
     keys: KeyPositions,
     routes: readonly (CompiledRoute | null)[],
   ): void {
-    const { spec } = command;
     const scatter = this.#scatter;
     scatter.begin(keys.count);
     for (let i = 0; i < keys.count; i++) {
       const route = routes[i]!;
-      const group = route === null ? null : groupFor(route, spec);
+      const group = route === null ? null : groupFor(route, command.spec);
       const index = keys.indexes[i]!;
       const server =
         group === null
@@ -116,6 +120,23 @@ export class Router implements Backend {
             group.serverOf(command.bytes, command.argStart(index), command.argEnd(index)));
       scatter.place(i, server);
     }
+    this.#dispatchPlaced(command, sink, keys);
+  }
+
+  #placeAll(command: Command, keys: KeyPositions, group: Group): void {
+    const scatter = this.#scatter;
+    const { bytes, start, offsets } = command;
+    scatter.begin(keys.count);
+    for (let i = 0; i < keys.count; i++) {
+      const at = keys.indexes[i]! * 2;
+      scatter.place(i, group.serverOf(bytes, start + offsets[at]!, start + offsets[at + 1]!));
+    }
+  }
+
+  /** The scatter knows the server of every key. */
+  #dispatchPlaced(command: Command, sink: Sink, keys: KeyPositions): void {
+    const { spec } = command;
+    const scatter = this.#scatter;
     const target = scatter.single;
     if (target !== undefined) {
       if (target === null) sink.fail(NO_HOST);

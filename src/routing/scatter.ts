@@ -11,39 +11,48 @@ import { assert } from '../core/assert.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
 import { encodeArrayHead } from '../resp/encoder.ts';
 import { linkError } from '../resp/errors.ts';
-import { AgreeGather, ArrayGather, type Gather, SumGather } from './gather.ts';
+import { digits } from '../resp/frame.ts';
+import { AgreeGather, ArrayGather, type Gather, type KeyGroups, SumGather } from './gather.ts';
 
 const NO_HOST = linkError('no_host', 'no server takes this key');
 
-export class Scatter {
+export class Scatter implements KeyGroups {
   /** The servers met, in order of their first key; null stands for keys without a host. */
   readonly #servers: (Backend | null)[] = [];
   /** Which of them has key i. */
   #targets: Int32Array = new Int32Array(128);
-  readonly #counts: number[] = [];
   #last = 0;
   readonly #piece: Command;
+  keys = 0;
+  order: Int32Array = new Int32Array(128);
+  from: Int32Array = new Int32Array(16);
 
   constructor(unknown: CommandSpec) {
     this.#piece = new Command(unknown, EMPTY);
   }
 
+  get pieces(): number {
+    return this.#servers.length;
+  }
+
   begin(keys: number): void {
     this.#servers.length = 0;
-    this.#counts.length = 0;
     this.#last = 0;
-    if (this.#targets.length < keys) this.#targets = new Int32Array(keys * 2);
+    this.keys = keys;
+    if (this.#targets.length >= keys) return;
+    this.#targets = new Int32Array(keys * 2);
+    this.order = new Int32Array(keys * 2);
   }
 
   place(key: number, server: Backend | null): void {
-    let index = this.#servers[this.#last] === server ? this.#last : this.#servers.indexOf(server);
-    if (index < 0) {
-      index = this.#servers.push(server) - 1;
-      this.#counts.push(0);
+    const servers = this.#servers;
+    let index = this.#last;
+    if (servers.length === 0 || servers[index] !== server) {
+      index = servers.indexOf(server);
+      if (index < 0) index = servers.push(server) - 1;
+      this.#last = index;
     }
-    this.#last = index;
     this.#targets[key] = index;
-    this.#counts[index]!++;
   }
 
   /** The only server concerned (null: none takes the keys); undefined if there are several. */
@@ -60,20 +69,20 @@ export class Scatter {
 
   /** Every argument but the name is a key or belongs to the key before it, in equal steps. */
   canSplit(command: Command, keys: KeyPositions): boolean {
-    return (command.argc - 1) % this.#step(command) === 0 && keys.indexes[0] === 1;
+    return (command.argc - 1) % stepOf(command) === 0 && keys.indexes[0] === 1;
   }
 
   split(command: Command, keys: KeyPositions, sink: Sink): void {
-    const pieces = this.#servers.length;
-    const step = this.#step(command);
-    const gather = this.#gather(command.spec, sink, keys.count);
+    this.#group();
+    const step = stepOf(command);
+    const gather = this.#gather(command.spec, sink);
     const piece = this.#piece;
     piece.spec = command.spec;
     piece.database = command.database;
     piece.protocol = command.protocol;
     piece.affinity = command.affinity;
     const out = new ByteQueue();
-    for (let p = 0; p < pieces; p++) {
+    for (let p = 0; p < this.#servers.length; p++) {
       const server = this.#servers[p]!;
       if (server === null) {
         gather.piece(p).fail(NO_HOST);
@@ -83,43 +92,59 @@ export class Scatter {
       this.#writePiece(out, command, keys, p, step);
       piece.bytes = out.bytes;
       piece.end = out.length;
-      piece.argc = 1 + this.#counts[p]! * step;
+      piece.argc = 1 + (this.from[p + 1]! - this.from[p]!) * step;
       server.dispatch(piece, gather.piece(p));
     }
     piece.bytes = EMPTY;
     out.clear();
   }
 
+  /** Sorts the keys by piece (counting sort), each piece's in the order of the request. */
+  #group(): void {
+    const pieces = this.#servers.length;
+    const { keys, order } = this;
+    const targets = this.#targets;
+    if (this.from.length < pieces + 2) this.from = new Int32Array(pieces * 2 + 2);
+    const { from } = this;
+    from.fill(0, 0, pieces + 2);
+    // One place further than needed, so that filling moves each border to where it belongs.
+    for (let i = 0; i < keys; i++) from[targets[i]! + 2]!++;
+    for (let p = 2; p < pieces + 2; p++) from[p]! += from[p - 1]!;
+    for (let i = 0; i < keys; i++) order[from[targets[i]! + 1]!++] = i;
+  }
+
   /** Name and arguments are copied as they came, heads included. */
   #writePiece(out: ByteQueue, command: Command, keys: KeyPositions, p: number, step: number): void {
     const { bytes, start, offsets } = command;
-    const targets = this.#targets;
-    encodeArrayHead(out, 1 + this.#counts[p]! * step);
+    const { indexes } = keys;
+    const { order, from } = this;
+    const last = from[p + 1]!;
+    encodeArrayHead(out, 1 + (last - from[p]!) * step);
     // From the `$` of the name (behind the array head) to its CRLF.
-    const nameHead = 1 + String(command.argLength(0)).length + 2;
+    const nameHead = 1 + digits(command.argLength(0)) + 2;
     out.append(bytes, command.argStart(0) - nameHead, command.argEnd(0) + 2);
-    for (let i = 0; i < keys.count; i++) {
-      if (targets[i] !== p) continue;
-      const first = keys.indexes[i]!;
-      const from = start + offsets[first * 2 - 1]! + 2;
-      const to = start + offsets[(first + step - 1) * 2 + 1]! + 2;
-      out.append(bytes, from, to);
+    for (let i = from[p]!; i < last; i++) {
+      const first = indexes[order[i]!]!;
+      out.append(
+        bytes,
+        start + offsets[first * 2 - 1]! + 2,
+        start + offsets[(first + step - 1) * 2 + 1]! + 2,
+      );
     }
   }
 
-  #step(command: Command): number {
-    return Math.max(1, command.spec.keyStep);
-  }
-
-  #gather(spec: CommandSpec, sink: Sink, keys: number): Gather {
-    const pieces = this.#servers.length;
+  #gather(spec: CommandSpec, sink: Sink): Gather {
     switch (spec.responsePolicy) {
       case 'agg_sum':
-        return new SumGather(sink, pieces);
+        return new SumGather(sink, this.pieces);
       case 'all_succeeded':
-        return new AgreeGather(sink, pieces);
+        return new AgreeGather(sink, this.pieces);
       default:
-        return new ArrayGather(sink, this.#targets, keys, pieces);
+        return ArrayGather.open(sink, this);
     }
   }
+}
+
+function stepOf(command: Command): number {
+  return Math.max(1, command.spec.keyStep);
 }
