@@ -3,6 +3,7 @@
  * made of it, and step over whatever the schema already refuses: so a file with a mistyped duration still
  * hears about its missing upstream in the same breath.
  */
+import { faultOfRule } from '../session/users.ts';
 import { canonicalAddress, isLoopback, parseAddress, parseServer } from './address.ts';
 import type { Address } from './config.ts';
 import type { Finding, Path } from './faults.ts';
@@ -19,6 +20,7 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
       ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, user)),
+      ...elements(raw, [...path, 'users']).flatMap((user) => commandRules(raw, user)),
       ...repeats(
         elements(raw, [...path, 'users']).map((user) => [...user, 'name']),
         raw,
@@ -40,6 +42,16 @@ function emptyMappings(raw: unknown): Finding[] {
     if (!isMapping(mapping) || Object.keys(mapping).length > 0) return [];
     const reason = `found an empty mapping, allowed at least one ${key.slice(0, -1)}`;
     return [{ path: [key], at: 'value', reason }];
+  });
+}
+
+/** Rules of the right form may still name a category or command that nobody knows. */
+function commandRules(raw: unknown, user: Path): Finding[] {
+  return elements(raw, [...user, 'commands']).flatMap((path): Finding[] => {
+    const rule = valueAt(raw, path);
+    if (typeof rule !== 'string' || !/^[+-]/.test(rule)) return [];
+    const reason = faultOfRule(rule);
+    return reason === null ? [] : [{ path, at: 'value', reason }];
   });
 }
 

@@ -53,9 +53,9 @@ function handle(session: Session, command: Command, spec: CommandSpec): Value | 
   const handler = handlers[spec.name];
   if (handler !== undefined) return handler(session, command, spec);
   const container = spec.name.split('|')[0]!;
-  if (container === 'command') return describe(session.host.table, command);
-  assert(spec.subcommands !== null, `no handler for the local command ${spec.name}`);
-  return error(unknownSubcommand(command, spec));
+  if (spec.subcommands !== null && command.argc > 1) return error(unknownSubcommand(command, spec));
+  assert(container === 'command', `no handler for the local command ${spec.name}`);
+  return describe(session.host.table, command);
 }
 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
