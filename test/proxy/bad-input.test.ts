@@ -186,7 +186,7 @@ test('--version and --help answer on standard output with exit code 0', async ()
 
 for (const door of ['listener', 'admin'] as const) {
   test(`a port that is taken (${door}): one line, exit code 1, and who has it is not disturbed`, async () => {
-    const taken = net.createServer((socket) => socket.end('still here\r\n'));
+    await using taken = net.createServer((socket) => socket.end('still here\r\n'));
     const port = await freePort();
     await new Promise<void>((resolve) => {
       taken.listen(port, '127.0.0.1', resolve);
@@ -198,7 +198,6 @@ for (const door of ['listener', 'admin'] as const) {
       { wait: false },
     );
     const { code } = await gate.ended();
-    taken.close();
     assert.equal(code, 1, gate.logs);
     const said = lines(gate.stderr).filter((line) => line.includes(String(port)));
     assert.equal(said.length, 1, gate.logs);
@@ -207,7 +206,7 @@ for (const door of ['listener', 'admin'] as const) {
 }
 
 test('a taken port stops all workers, not only one of them', async () => {
-  const taken = net.createServer();
+  await using taken = net.createServer();
   const port = await freePort();
   await new Promise<void>((resolve) => {
     taken.listen(port, '127.0.0.1', resolve);
@@ -215,7 +214,6 @@ test('a taken port stops all workers, not only one of them', async () => {
   const config = { ...shards([server.address], {}, { listen: `127.0.0.1:${port}` }), workers: 2 };
   await using gate = await startTidegate(config, { wait: false });
   const { code } = await gate.ended();
-  taken.close();
   assert.equal(code, 1, gate.logs);
 });
 
@@ -286,7 +284,9 @@ test('a host name that does not exist: the log names it', async () => {
 });
 
 test('TLS towards a plain server: commands fail, the log says why, nothing hangs', async () => {
-  await using gate = await startTidegate(shards([server.address], { tls: {} }));
+  await using gate = await startTidegate(
+    shards([server.address], { tls: {}, connect_timeout: '500ms' }),
+  );
   await using wire = await gate.connect();
   assert.equal(await wire.ask('GET', 'k'), '-upstream failure\r\n');
   await until(
@@ -298,7 +298,9 @@ test('TLS towards a plain server: commands fail, the log says why, nothing hangs
 test('a plain link to a TLS port: commands fail, the log says why, nothing hangs', async () => {
   using certificates = await makeCertificates();
   await using secure = await startRedis({ tls: certificates });
-  await using gate = await startTidegate(shards([`127.0.0.1:${secure.tlsPort}`]));
+  await using gate = await startTidegate(
+    shards([`127.0.0.1:${secure.tlsPort}`], { connect_timeout: '500ms' }),
+  );
   await using wire = await gate.connect();
   assert.equal(await wire.ask('GET', 'k'), '-upstream failure\r\n');
   await until(() => gate.logs.includes(String(secure.tlsPort)), `the log says so\n${gate.logs}`);

@@ -157,7 +157,6 @@ const asUser: Record<string, string[][]> = {
     ['ZUNIONSTORE', 'user:1', '2', 'user:2', 'other'],
     ['OBJECT', 'ENCODING', 'other'],
     ['INFO', 'nosuch'],
-    ['DEBUG', 'SLEEP', '0'],
     ['BITOP', 'NOT', 'user:1', 'other'],
     ['GEORADIUS', 'user:1', '1', '1', '1', 'm', 'STORE', 'other'],
     ['SWAPDB', '0', '1'],
