@@ -64,6 +64,7 @@ export class Worker {
   #makeListener(name: string, config: ListenerConfig, reusePort: boolean, log: Log): Listener {
     const routes = config.routes.map((route) => this.#makeRoute(route));
     const { tls, limits } = config;
+    const table = new CommandTable(config.customCommands);
     return new Listener(
       {
         name,
@@ -78,7 +79,7 @@ export class Worker {
       },
       {
         backend: new Router(routes, config.caseInsensitivePrefixes, UNKNOWN),
-        table: new CommandTable(config.customCommands),
+        table,
         limits: {
           bulkBytesMax: limits.maxBulkBytes,
           elementsMax: limits.maxElements,
@@ -88,7 +89,7 @@ export class Worker {
           outputBytesMax: limits.maxOutputBufferBytes,
         },
         tick: this.#tick,
-        users: config.users.length === 0 ? null : new Users(config.users),
+        users: config.users.length === 0 ? null : new Users(config.users, table),
         clients: this.clients,
         figures: new ListenerFigures(),
         version: VERSION,

@@ -3,6 +3,7 @@
  * made of it, and step over whatever the schema already refuses: so a file with a mistyped duration still
  * hears about its missing upstream in the same breath.
  */
+import { CommandTable } from '../commands/lookup.ts';
 import { faultOfRule } from '../session/users.ts';
 import { canonicalAddress, isLoopback, parseAddress, parseServer } from './address.ts';
 import type { Address } from './config.ts';
@@ -20,7 +21,7 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
       ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, user)),
-      ...elements(raw, [...path, 'users']).flatMap((user) => commandRules(raw, user)),
+      ...elements(raw, [...path, 'users']).flatMap((user) => commandRules(raw, path, user)),
       ...repeats(
         elements(raw, [...path, 'users']).map((user) => [...user, 'name']),
         raw,
@@ -46,11 +47,13 @@ function emptyMappings(raw: unknown): Finding[] {
 }
 
 /** Rules of the right form may still name a category or command that nobody knows. */
-function commandRules(raw: unknown, user: Path): Finding[] {
+function commandRules(raw: unknown, listener: Path, user: Path): Finding[] {
+  const custom = elements(raw, [...listener, 'custom_commands']).map((path) => valueAt(raw, path));
+  const table = new CommandTable(custom.filter((name) => typeof name === 'string'));
   return elements(raw, [...user, 'commands']).flatMap((path): Finding[] => {
     const rule = valueAt(raw, path);
     if (typeof rule !== 'string' || !/^[+-]/.test(rule)) return [];
-    const reason = faultOfRule(rule);
+    const reason = faultOfRule(rule, table);
     return reason === null ? [] : [{ path, at: 'value', reason }];
   });
 }

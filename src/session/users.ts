@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Command } from '../commands/command.ts';
 import type { KeyPositions } from '../commands/keys.ts';
-import { allCommands, specByName } from '../commands/lookup.ts';
+import { allCommands, BUILT_IN, type CommandTable } from '../commands/lookup.ts';
 import { Category, type CategoryName, type CommandSpec, Flag } from '../commands/spec.ts';
 import { globMatches } from '../core/glob.ts';
 
@@ -29,12 +29,12 @@ export class User {
   readonly #allowed: readonly boolean[] | null;
   readonly #allowsUnlisted: boolean;
 
-  constructor(options: UserOptions) {
+  constructor(options: UserOptions, table: CommandTable) {
     this.name = options.name;
     this.#digests = options.passwords.map(digest);
     const matchesAll = options.keys === null || options.keys.some((p) => bare(p) === '*');
     this.#patterns = matchesAll ? null : options.keys.map((p) => Buffer.from(bare(p)));
-    const rules = options.commands === null ? null : compileRules(options.commands);
+    const rules = options.commands === null ? null : compileRules(options.commands, table);
     this.#allowed = rules === null ? null : rules.allowed;
     this.#allowsUnlisted = rules === null || rules.allowsUnlisted;
     this.isUnlimited = this.#patterns === null && this.#allowed === null;
@@ -79,8 +79,8 @@ function digest(password: string | Buffer): Buffer {
   return createHash('sha256').update(password).digest();
 }
 
-/** Why a rule is wrong, or null. For the check of a configuration. */
-export function faultOfRule(rule: string): string | null {
+/** Why a rule is wrong, or null. For the check of a configuration too. */
+export function faultOfRule(rule: string, table: CommandTable): string | null {
   if (['allcommands', 'nocommands'].includes(rule)) return null;
   if (!/^[+-]/.test(rule)) return "a rule begins with '+' or '-'";
   const what = rule.slice(1).toLowerCase();
@@ -88,16 +88,20 @@ export function faultOfRule(rule: string): string | null {
     const known = what === '@all' || what.slice(1) in Category;
     return known ? null : `unknown category '${what}'`;
   }
-  return specByName(what) === undefined ? `unknown command '${what}'` : null;
+  return table.specByName(what) === undefined ? `unknown command '${what}'` : null;
 }
 
-function compileRules(rules: readonly string[]): { allowed: boolean[]; allowsUnlisted: boolean } {
-  const specs = allCommands();
+function compileRules(
+  rules: readonly string[],
+  table: CommandTable,
+): { allowed: boolean[]; allowsUnlisted: boolean } {
+  // Those of the table without subcommands are the listener's own.
+  const specs = new Set([...allCommands(), ...table.topLevel()]);
   const allowed: boolean[] = [];
   for (const spec of specs) allowed[spec.id] = false;
   let allowsUnlisted = false;
   for (const rule of rules) {
-    const fault = faultOfRule(rule);
+    const fault = faultOfRule(rule, table);
     if (fault !== null) throw new RangeError(`rule '${rule}': ${fault}`);
     const allows = rule.startsWith('+') || rule === 'allcommands';
     const what = rule.replace(/^[+-]/, '').toLowerCase();
@@ -118,8 +122,8 @@ function isMeant(spec: CommandSpec, what: string): boolean {
 export class Users {
   readonly #byName: ReadonlyMap<string, User>;
 
-  constructor(users: readonly UserOptions[]) {
-    this.#byName = new Map(users.map((user) => [user.name, new User(user)]));
+  constructor(users: readonly UserOptions[], table: CommandTable) {
+    this.#byName = new Map(users.map((user) => [user.name, new User(user, table)]));
   }
 
   find(name: string): User | null {
@@ -133,4 +137,4 @@ export class Users {
   }
 }
 
-const NOBODY = new User({ name: '', passwords: [''], keys: null, commands: null });
+const NOBODY = new User({ name: '', passwords: [''], keys: null, commands: null }, BUILT_IN);
