@@ -8,6 +8,7 @@ import { ConfigError } from '../../src/config/faults.ts';
 import { loadFile } from '../../src/config/load.ts';
 import { ROOT } from '../support/tidegate.ts';
 
+const EXAMPLES = path.join(ROOT, 'examples');
 const FIXTURES = path.join(import.meta.dirname, 'fixtures');
 const RUNS = ['01-shards.yaml', '02-routes.yaml'];
 const LATER: Readonly<Record<string, readonly string[]>> = {
@@ -19,14 +20,14 @@ const LATER: Readonly<Record<string, readonly string[]>> = {
 
 for (const name of RUNS) {
   test(`${name} loads`, () => {
-    assert.ok(loadFile(path.join(FIXTURES, name)).admin);
+    assert.ok(loadFile(fileOf(name)).admin);
   });
 }
 
 for (const [name, paths] of Object.entries(LATER)) {
   test(`${name} is refused for what is not available yet, and for nothing else`, () => {
     assert.throws(
-      () => loadFile(path.join(FIXTURES, name)),
+      () => loadFile(fileOf(name)),
       (error) => {
         assert.ok(error instanceof ConfigError);
         assert.deepEqual(
@@ -41,14 +42,19 @@ for (const [name, paths] of Object.entries(LATER)) {
   });
 }
 
-test('the fixtures are the examples beside the contract, where those are at hand', () => {
+test('the files are the examples beside the contract, where those are at hand', () => {
   const shared = path.join(ROOT, '../shared/configs');
   const names = existsSync(shared)
     ? readdirSync(shared).filter((name) => name.endsWith('.yaml'))
     : [];
   for (const name of names) {
     // As data: the formatter has its own opinion about white space.
-    const read = (folder: string) => parse(readFileSync(path.join(folder, name), 'utf8'));
-    assert.deepEqual(read(FIXTURES), read(shared), name);
+    const read = (file: string) => parse(readFileSync(file, 'utf8'));
+    assert.deepEqual(read(fileOf(name)), read(path.join(shared, name)), name);
   }
 });
+
+/** What runs is kept where users copy it from. */
+function fileOf(name: string): string {
+  return path.join(RUNS.includes(name) ? EXAMPLES : FIXTURES, name);
+}

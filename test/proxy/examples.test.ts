@@ -6,11 +6,11 @@ import { test } from 'node:test';
 import { until } from '../support/bounded.ts';
 import { isFree } from '../support/ports.ts';
 import { RedisGroup, startRedis } from '../support/redis.ts';
-import { runTidegate, startTidegate, type Tidegate } from '../support/tidegate.ts';
+import { ROOT, runTidegate, startTidegate, type Tidegate } from '../support/tidegate.ts';
 import { bulk } from '../support/wire.ts';
 
 const PORTS = [7001, 7002, 7003, 7004];
-const folder = path.join(import.meta.dirname, 'examples');
+const folder = path.join(ROOT, 'examples');
 
 async function startServers(): Promise<RedisGroup> {
   for (const port of [...PORTS, 6380, 9901]) {
