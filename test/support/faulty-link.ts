@@ -129,12 +129,12 @@ export class FaultyLink {
       }
       carried += bytes.length;
       const slowMs = bytesPerSecond > 0 ? (bytes.length / bytesPerSecond) * 1000 : 0;
-      const waitMs = delayMs + slowMs;
+      const due = performance.now() + delayMs + slowMs;
       if (slowMs > 0) {
         from.pause();
         setTimeout(() => from.resume(), slowMs);
       }
-      turn = turn.then(() => pause(waitMs)).then(() => this.#write(to, bytes));
+      turn = turn.then(() => pause(due - performance.now())).then(() => this.#write(to, bytes));
     });
     // Only what was carried first: a FIN must not overtake delayed bytes.
     from.on('end', () => {
@@ -148,10 +148,13 @@ export class FaultyLink {
       to.write(bytes);
       return;
     }
-    for (let index = 0; index < bytes.length && !to.destroyed; index++) {
+    let index = 0;
+    for (; index < bytes.length && this.faults.split && !to.destroyed; index++) {
       to.write(bytes.subarray(index, index + 1));
       await new Promise((resolve) => setImmediate(resolve));
     }
+    // Healed on the way: the rest goes as it is.
+    if (!to.destroyed) to.write(bytes.subarray(index));
   }
 }
 
