@@ -1,17 +1,16 @@
 /**
  * Bytes that grow: the one kind of write buffer of the program, and the copy it is made with.
  *
- * A chunk of 16 KiB is borrowed from a free list while something is in it and given back when it is
- * empty, so a client that waits holds no buffer at all.
+ * Memory is borrowed while something is in it and given back when it is empty, so a client that waits holds
+ * no buffer at all.
  */
+import { borrow, giveBack, LARGEST_BYTES, SMALLEST_BYTES } from './pool.ts';
 
 /** Below this a loop beats the call into native code. Measured: bench/core/copy.ts. */
 const LOOP_BYTES_MAX = 24;
-export const CHUNK_BYTES: number = 16 * 1024;
-/** Free chunks kept: 8 MiB at most. */
-const FREE_CHUNKS_MAX = 512;
 
-const freeChunks: Buffer[] = [];
+/** How many times what has arrived is reserved for what is announced. */
+const TRUST = 8;
 export const EMPTY: Buffer = Buffer.alloc(0);
 
 /** Copies `source[start, end)` to `target` at `at`. The caller has made sure that it fits. */
@@ -27,14 +26,6 @@ export function copyBytes(
     return;
   }
   source.copy(target, at, start, end);
-}
-
-function borrowChunk(): Buffer {
-  return freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
-}
-
-function returnChunk(chunk: Buffer): void {
-  if (chunk.length === CHUNK_BYTES && freeChunks.length < FREE_CHUNKS_MAX) freeChunks.push(chunk);
 }
 
 /** A buffer that is appended to, taken whole, and begun again. */
@@ -76,16 +67,25 @@ export class ByteQueue {
     this.length -= count;
   }
 
+  /**
+   * Makes room for `size` bytes that a peer has announced and sent `arrived` of. An announcement alone gets
+   * no memory, or a client could have as much as it likes for a few bytes.
+   */
+  reserve(size: number, arrived: number): void {
+    const wanted = Math.min(size, LARGEST_BYTES, arrived * TRUST);
+    if (wanted > this.bytes.length) this.#grow(wanted - this.length);
+  }
+
   /** Forgets everything and gives the memory back. */
   clear(): void {
-    if (this.bytes !== EMPTY) returnChunk(this.bytes);
+    if (this.bytes !== EMPTY) giveBack(this.bytes);
     this.bytes = EMPTY;
     this.length = 0;
   }
 
-  /** Hands the memory to a new owner: it will not be used again here. */
+  /** Hands the memory to a new owner, who may give it back to the pool. */
   take(): Buffer {
-    const taken = this.bytes.subarray(0, this.length);
+    const taken = this.bytes;
     this.bytes = EMPTY;
     this.length = 0;
     return taken;
@@ -94,11 +94,8 @@ export class ByteQueue {
   #grow(size: number): void {
     const needed = this.length + size;
     const old = this.bytes;
-    this.bytes =
-      needed <= CHUNK_BYTES
-        ? borrowChunk()
-        : Buffer.allocUnsafeSlow(Math.max(needed, old.length * 2));
+    this.bytes = borrow(needed <= SMALLEST_BYTES ? needed : Math.max(needed, old.length * 2));
     if (this.length > 0) old.copy(this.bytes, 0, 0, this.length);
-    if (old !== EMPTY) returnChunk(old);
+    if (old !== EMPTY) giveBack(old);
   }
 }

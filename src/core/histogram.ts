@@ -6,6 +6,8 @@
 const EXACT = 16;
 const STEPS_PER_DOUBLING = 8;
 const DOUBLINGS = 27;
+/** Longer ones share the last bucket. */
+const MICROSECONDS_MAX = 2 ** 31 - 1;
 export const BUCKETS: number = EXACT + DOUBLINGS * STEPS_PER_DOUBLING;
 
 export class Histogram {
@@ -17,7 +19,8 @@ export class Histogram {
   record(milliseconds: number): void {
     this.sumMs += milliseconds;
     this.count++;
-    this.counts[bucketOf((milliseconds * 1000) | 0)]!++;
+    // Capped before it is cut to 32 bits: 36 minutes would wrap around to nothing.
+    this.counts[bucketOf(Math.min(milliseconds * 1000, MICROSECONDS_MAX) | 0)]!++;
   }
 
   /** The value (milliseconds) below which the share `quantile` of all values lies; 0 when empty. */

@@ -63,6 +63,8 @@ export class CommandDecoder {
   #searched = 0;
   /** The frame is written exactly as every server would write it. */
   #canonical = true;
+  /** Bytes of the frame at least, as far as its last head tells. */
+  #wanted = 0;
   /** The integer last read by `#readLength`. */
   #value = 0;
 
@@ -99,7 +101,11 @@ export class CommandDecoder {
   settle(): void {
     const rest = this.#limit - this.#position;
     if (this.#source === this.#carry.bytes) this.#carry.consume(this.#position);
-    else if (rest > 0) this.#carry.append(this.#source, this.#position, this.#limit);
+    else if (rest > 0) {
+      this.#carry.reserve(this.#wanted, rest);
+      this.#carry.append(this.#source, this.#position, this.#limit);
+    }
+    this.#wanted = 0;
     this.#source = this.#carry.bytes;
     this.#position = 0;
     this.#limit = rest;
@@ -184,6 +190,7 @@ export class CommandDecoder {
       if (end > FRAME_BYTES_MAX) return this.#fail('too big request');
       if (this.#position + end + 2 > this.#limit) {
         this.#scanned = scanned;
+        this.#wanted = end + 2;
         return MORE;
       }
       if (this.#found * 2 + 2 > frame.offsets.length) frame.reserve(this.#found + 1);

@@ -49,6 +49,8 @@ export class ReplyDecoder {
   #scanned = 0;
   #owed = 1;
   #value = 0;
+  /** Bytes of the frame at least, as far as its last head tells. */
+  #wanted = 0;
   #failed = false;
 
   constructor(replyBytesMax: number) {
@@ -75,7 +77,11 @@ export class ReplyDecoder {
   settle(): void {
     const rest = this.#limit - this.#position;
     if (this.bytes === this.#carry.bytes) this.#carry.consume(this.#position);
-    else if (rest > 0) this.#carry.append(this.bytes, this.#position, this.#limit);
+    else if (rest > 0) {
+      this.#carry.reserve(this.#wanted, rest);
+      this.#carry.append(this.bytes, this.#position, this.#limit);
+    }
+    this.#wanted = 0;
     this.bytes = this.#carry.bytes;
     this.#position = 0;
     this.#limit = rest;
@@ -141,7 +147,10 @@ export class ReplyDecoder {
       return READY;
     }
     const tail = end + this.#value;
-    if (tail + 2 > this.#limit) return MORE;
+    if (tail + 2 > this.#limit) {
+      this.#wanted = tail + 2 - this.#position;
+      return MORE;
+    }
     if (this.bytes[tail] !== CR || this.bytes[tail + 1] !== LF) return FAULT;
     this.#scanned = tail + 2 - this.#position;
     this.#owed--;

@@ -16,6 +16,7 @@ import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { type CommandTable, checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
+import { giveBack } from '../core/pool.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
 import { encodeValue } from '../resp/encoder.ts';
@@ -98,6 +99,8 @@ export class Session implements Flushable {
   readonly #decoder: CommandDecoder;
   readonly #out = new ByteQueue();
   readonly #stash = new ByteQueue();
+  /** Buffers the socket has not written to the end. */
+  readonly #lent: Buffer[] = [];
   #stashed = 0;
 
   constructor(id: number, socket: Socket, host: SessionHost) {
@@ -351,6 +354,7 @@ export class Session implements Flushable {
   #write(): void {
     const { socket } = this;
     const out = this.#out;
+    if (this.#lent.length > 0 && socket.writableLength === 0) this.#takeBack();
     this.host.figures.bytesWritten += out.length;
     socket.write(out.bytes.subarray(0, out.length));
     // Nothing waits: the kernel has taken all, and the buffer is ours again. Else the socket keeps it.
@@ -358,7 +362,7 @@ export class Session implements Flushable {
       out.clear();
       return;
     }
-    out.take();
+    this.#lent.push(out.take());
     if (socket.writableLength > this.host.limits.outputBytesMax) {
       this.host.figures.slowReadersClosed++;
       this.host.clients.log.warn(
@@ -371,7 +375,14 @@ export class Session implements Flushable {
     }
   }
 
+  /** The socket has written all: buffers it held are free. */
+  #takeBack(): void {
+    for (const buffer of this.#lent) giveBack(buffer);
+    this.#lent.length = 0;
+  }
+
   #onDrain(): void {
+    if (this.#lent.length > 0 && this.socket.writableLength === 0) this.#takeBack();
     if ((this.#hold & Hold.congested) !== 0) this.release(Hold.congested);
   }
 

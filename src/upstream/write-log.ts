@@ -10,11 +10,9 @@
  * lost its link can be sent again without a copy made in advance. A command never spans two chunks.
  */
 import { copyBytes } from '../core/bytes.ts';
+import { borrow, giveBack } from '../core/pool.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** Free chunks kept by the process: 4 MiB. */
-const FREE_CHUNKS_MAX = 64;
-const freeChunks: Buffer[] = [];
 
 class Chunk {
   readonly bytes: Buffer;
@@ -71,14 +69,14 @@ export class WriteLog {
   release(position: number): void {
     this.#released = position;
     while (this.#chunks.length > 1 && this.#chunks[1]!.base <= position) {
-      recycle(this.#chunks.shift()!);
+      giveBack(this.#chunks.shift()!.bytes);
     }
     const last = this.#last;
     // All is answered and sent: begin the chunk anew instead of walking through memory.
     if (last !== null && position === this.appended && this.flushed === this.appended) {
       this.#chunks.length = 0;
       this.#last = null;
-      recycle(last);
+      giveBack(last.bytes);
     }
   }
 
@@ -89,19 +87,9 @@ export class WriteLog {
   }
 
   #open(size: number): Chunk {
-    const bytes =
-      size <= CHUNK_BYTES
-        ? (freeChunks.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES))
-        : Buffer.allocUnsafeSlow(size);
-    const chunk = new Chunk(bytes, this.appended);
+    const chunk = new Chunk(borrow(Math.max(size, CHUNK_BYTES)), this.appended);
     this.#chunks.push(chunk);
     this.#last = chunk;
     return chunk;
-  }
-}
-
-function recycle(chunk: Chunk): void {
-  if (chunk.bytes.length === CHUNK_BYTES && freeChunks.length < FREE_CHUNKS_MAX) {
-    freeChunks.push(chunk.bytes);
   }
 }
