@@ -56,15 +56,8 @@ test('a dialogue cut at every byte gets the same replies', async () => {
     return replies.join('');
   };
   const whole = await play([bytes]);
-  for (let at = 1; at < bytes.length; at += 16) {
-    const places = Array.from(
-      { length: Math.min(16, bytes.length - at) },
-      (_none, index) => at + index,
-    );
-    const found = await Promise.all(
-      places.map((place) => play([bytes.subarray(0, place), bytes.subarray(place)])),
-    );
-    for (const [index, one] of found.entries()) assert.equal(one, whole, `cut at ${places[index]}`);
+  for (let at = 1; at < bytes.length; at++) {
+    assert.equal(await play([bytes.subarray(0, at), bytes.subarray(at)]), whole, `cut at ${at}`);
   }
   assert.equal(
     await play(Array.from(bytes, (_byte, index) => bytes.subarray(index, index + 1))),
