@@ -55,8 +55,8 @@ function matchOne(pattern: Uint8Array, p: number, byte: number): number {
   }
 }
 
-function matchClass(pattern: Uint8Array, from: number, byte: number): number {
-  let p = from;
+function matchClass(pattern: Uint8Array, begin: number, byte: number): number {
+  let p = begin;
   const negated = pattern[p] === CARET;
   if (negated) p++;
   let found = false;
@@ -66,9 +66,9 @@ function matchClass(pattern: Uint8Array, from: number, byte: number): number {
       if (pattern[p] === byte) found = true;
       p++;
     } else if (pattern[p + 1] === DASH && p + 2 < pattern.length) {
-      const low = Math.min(pattern[p]!, pattern[p + 2]!);
-      const high = Math.max(pattern[p]!, pattern[p + 2]!);
-      if (byte >= low && byte <= high) found = true;
+      const [from, to] = [signed(pattern[p]!), signed(pattern[p + 2]!)];
+      const at = signed(byte);
+      if (at >= Math.min(from, to) && at <= Math.max(from, to)) found = true;
       p += 3;
     } else {
       if (pattern[p] === byte) found = true;
@@ -78,4 +78,9 @@ function matchClass(pattern: Uint8Array, from: number, byte: number): number {
   // An unclosed class ends with the pattern.
   const next = p < pattern.length ? p + 1 : p;
   return found !== negated ? next : -1;
+}
+
+/** Redis compares the ends of a range as C's `char`, so bytes above 127 come before all others. */
+function signed(byte: number): number {
+  return (byte << 24) >> 24;
 }
