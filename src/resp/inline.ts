@@ -1,9 +1,11 @@
 /**
  * Inline commands: a line of words, as typed into telnet. Quoting as Redis's sdssplitargs: double quotes
- * with \n \r \t \b \a \xHH escapes, single quotes with \', a closing quote must be followed by a blank.
+ * with \n \r \t \b \a \xHH escapes, single quotes with \', a closing quote must be followed by a blank. A zero byte
+ * is a byte like others; Redis, whose lines are C strings, would wait for the rest of the line for ever.
  */
-import { SPACE } from './types.ts';
+import { CR, LF, SPACE } from './types.ts';
 
+const TAB = 0x09;
 const DOUBLE_QUOTE = 0x22;
 const SINGLE_QUOTE = 0x27;
 const BACKSLASH = 0x5c;
@@ -36,7 +38,7 @@ function readWord(bytes: Uint8Array, start: number, end: number, word: number[])
   let at = start;
   while (at < end) {
     const byte = bytes[at]!;
-    if (isBlank(byte) || byte === 0) return at;
+    if (endsWord(byte)) return at;
     if (byte === DOUBLE_QUOTE || byte === SINGLE_QUOTE) {
       at = readQuoted(bytes, at + 1, end, byte, word);
       if (at < 0) return -1;
@@ -97,6 +99,11 @@ function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;
+}
+
+/** Fewer bytes end a word than may stand between words: sdssplitargs knows no more. */
+function endsWord(byte: number): boolean {
+  return byte === SPACE || byte === TAB || byte === CR || byte === LF;
 }
 
 /** As C's isspace. */
