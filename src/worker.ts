@@ -16,6 +16,7 @@ import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
 import { type ShardOptions, Shards } from './routing/shards.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
+import { Door } from './session/door.ts';
 import { ListenerFigures } from './session/figures.ts';
 import { Listener } from './session/listener.ts';
 import { Users } from './session/users.ts';
@@ -65,6 +66,8 @@ export class Worker {
     const routes = config.routes.map((route) => this.#makeRoute(route));
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
+    const figures = new ListenerFigures();
+    const door = new Door(VERSION, this.clients, figures);
     return new Listener(
       {
         name,
@@ -78,7 +81,7 @@ export class Worker {
         reusePort,
       },
       {
-        backend: new Router(routes, config.caseInsensitivePrefixes, UNKNOWN),
+        backend: new Router(routes, config.caseInsensitivePrefixes, UNKNOWN, door),
         table,
         limits: {
           bulkBytesMax: limits.maxBulkBytes,
@@ -91,7 +94,7 @@ export class Worker {
         tick: this.#tick,
         users: config.users.length === 0 ? null : new Users(config.users, table),
         clients: this.clients,
-        figures: new ListenerFigures(),
+        figures,
         version: VERSION,
       },
       log,
@@ -108,7 +111,7 @@ export class Worker {
       mirrors: route.mirror.map((mirror): Mirror => {
         const everything = { ...CATCH_ALL, group: this.#group(mirror.upstream) };
         return {
-          backend: new Router([everything], false, UNKNOWN),
+          backend: new Router([everything], false, UNKNOWN, null),
           percent: mirror.percent,
           excludeReads: mirror.excludeReads,
         };

@@ -49,7 +49,7 @@ const route = {
   readGroup: null,
   mirrors: [],
 };
-const router = new Router([route], false, UNKNOWN);
+const router = new Router([route], false, UNKNOWN, null);
 let bytes = 0;
 const sink: Sink = {
   reply: (_bytes, start, end) => {

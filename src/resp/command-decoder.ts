@@ -37,6 +37,8 @@ const UNAUTHENTICATED_ELEMENTS_MAX = 10;
 const UNAUTHENTICATED_BULK_BYTES_MAX = 16384;
 /** A frame's offsets are 32-bit; Redis's query buffer ends at 1 GiB too. */
 const FRAME_BYTES_MAX = 1024 * 1024 * 1024;
+/** First byte of a TLS connection; no command begins with it. */
+const TLS_HANDSHAKE = 0x16;
 /** Digits of a length: more cannot be within any limit. */
 const DIGITS_MAX = 18;
 
@@ -273,6 +275,8 @@ export class CommandDecoder {
   /** A line of words; leaves `argc` 0 for an empty line. */
   #nextInline(): DecoderState {
     const source = this.#source;
+    // Redis would wait for the end of the line, and the client for its handshake, until one gives up.
+    if (source[this.#position] === TLS_HANDSHAKE) return this.#fail('this port does not speak TLS');
     let lf = this.#position + this.#searched;
     while (lf < this.#limit && source[lf] !== LF) lf++;
     if (lf - this.#position > this.#limits.inlineBytesMax)

@@ -27,12 +27,20 @@ export class Router implements Backend {
   /** Set if there is one route, without prefix, that changes nothing and copies nothing. */
   readonly #plain: Group | null;
   readonly #keys = new KeyPositions();
+  readonly #keyless: Backend | null;
   readonly #rewriter: Rewriter;
   readonly #scatter: Scatter;
   /** Route of each key of the command under way. */
   readonly #found: (CompiledRoute | null)[] = [];
 
-  constructor(routes: readonly Route[], caseInsensitive: boolean, unknown: CommandSpec) {
+  /** `keyless` answers commands without keys that no single server can; null: nobody does. */
+  constructor(
+    routes: readonly Route[],
+    caseInsensitive: boolean,
+    unknown: CommandSpec,
+    keyless: Backend | null,
+  ) {
+    this.#keyless = keyless;
     this.#routes = new RouteTable(routes, caseInsensitive);
     const first = this.#routes.all[0];
     const isPlain =
@@ -178,11 +186,8 @@ export class Router implements Backend {
     const isAnyones = isInvalid || spec.keyAt < 0;
     const server = group.only ?? (isAnyones ? group.any() : null);
     if (server === null) {
-      const what = spec.name.replace('|', ' ');
-      replyError(
-        sink,
-        `ERR '${what}' names no key and '${group.name}' has several servers: this version does not ask them all`,
-      );
+      if (this.#keyless === null) sink.fail(NO_HOST);
+      else this.#keyless.dispatch(command, sink);
       return;
     }
     server.dispatch(command, sink);

@@ -64,8 +64,8 @@ export class Shards implements Group {
     this.#log = log;
     this.#tick = tick;
     const owner = {
-      onOrphan: (_server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void =>
-        this.#onOrphan(lane, orphan, error),
+      onOrphan: (server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void =>
+        this.#onOrphan(server, lane, orphan, error),
       onFailure: (server: Upstream): void =>
         this.#outliers?.onFailure(this.servers.indexOf(server), server.failuresInRow),
       onAlive: (server: Upstream): void => this.#outliers?.onAlive(this.servers.indexOf(server)),
@@ -107,6 +107,20 @@ export class Shards implements Group {
     return checked && !(this.#outliers?.isEjected(index) ?? false);
   }
 
+  isEjected(index: number): boolean {
+    return this.#outliers?.isEjected(index) ?? false;
+  }
+
+  /** Null: nobody checks. */
+  checkOf(index: number): HealthCheck | null {
+    return this.#checks[index] ?? null;
+  }
+
+  /** So many servers are out that health is ignored. */
+  get isPanicking(): boolean {
+    return this.#current === this.#all && this.servers.some((_server, at) => !this.isIn(at));
+  }
+
   async close(): Promise<void> {
     for (const check of this.#checks) check.close();
     this.#outliers?.close();
@@ -131,11 +145,13 @@ export class Shards implements Group {
       share < PANIC_SHARE || !out.includes(true) ? this.#all : this.#all.withEjected(out);
   }
 
-  #onOrphan(lane: Lane, orphan: Orphan, error: LinkError): void {
+  #onOrphan(server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void {
     if (decide(orphan, error, this.#options.retry) === 'fail') {
+      this.tally.row(orphan.spec.id).failures++;
       orphan.sink.fail(error);
       return;
     }
+    server.figures.retries++;
     const { sink, spec, attempt } = orphan;
     const bytes = Buffer.from(orphan.bytes);
     setTimeout(() => {

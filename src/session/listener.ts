@@ -65,6 +65,10 @@ export class Listener {
         : this.#createTls(options.tls);
   }
 
+  get isAccepting(): boolean {
+    return this.#server.listening && !this.#draining;
+  }
+
   /** Resolves with the address as text once clients can connect. */
   async listen(): Promise<string> {
     const { address } = this.#options;

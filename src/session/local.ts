@@ -143,7 +143,7 @@ function readHelloOptions(command: Command): HelloOptions | string {
 }
 
 const NOAUTH_HELLO =
-  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
 
 /** The error, or null if the client is in. */
 function loginByHello(session: Session, options: HelloOptions): string | null {

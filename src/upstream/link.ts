@@ -63,6 +63,8 @@ export interface LinkOwner {
   onOrphan(orphan: Orphan, error: LinkError): void;
   /** A command ran out of time. */
   onTimeout(): void;
+  /** The server answered a command with an error; valid during the call. */
+  onErrorReply(bytes: Buffer, start: number, end: number): void;
   /** Bytes came: the server lives. */
   onAlive(): void;
 }
@@ -121,7 +123,10 @@ export class Link implements Flushable {
     this.#lastReadAt = tick.now;
     this.#connectTimer = setTimeout(() => {
       this.#end(
-        linkError('connect', `connection to the server not made in ${options.connectTimeoutMs} ms`),
+        linkError(
+          'connect',
+          `no ${options.tls === null ? '' : 'TLS '}connection made in ${options.connectTimeoutMs} ms`,
+        ),
       );
     }, options.connectTimeoutMs);
     figures.connectionsOpened++;
@@ -306,6 +311,7 @@ export class Link implements Flushable {
     if (type === SIMPLE_ERROR || type === BULK_ERROR) {
       figures.errorReplies++;
       row.errors++;
+      this.#owner.onErrorReply(bytes, start, end);
     }
     const latency = this.#tick.now - pending.times[slot]!;
     figures.latency.record(latency);

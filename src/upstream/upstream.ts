@@ -149,6 +149,7 @@ export class Upstream implements Backend {
         onClosed: (_link, error) => this.#onClosed(lane, error, wasReady),
         onOrphan: (orphan, error) => this.#owner.onOrphan(this, lane, orphan, error),
         onTimeout: () => this.#onFailure(),
+        onErrorReply: (bytes, start, end) => this.#onErrorReply(bytes, start, end),
         onAlive: () => {
           if (this.failuresInRow > 0) {
             this.failuresInRow = 0;
@@ -174,6 +175,15 @@ export class Upstream implements Backend {
     lane.onClosed(error, wasReady);
   }
 
+  /** An error is the client's to read; this one is ours to mend as well. */
+  #onErrorReply(bytes: Buffer, start: number, end: number): void {
+    if (bytes.toString('latin1', start, start + NOAUTH.length) !== NOAUTH) return;
+    this.#log.error(
+      { server: this.name, reason: bytes.toString('latin1', start + 1, end - 2) },
+      'server wants a password: set one for this upstream',
+    );
+  }
+
   #onFailure(): void {
     this.failuresInRow++;
     this.#owner.onFailure(this);
@@ -184,5 +194,6 @@ function laneKey(protocol: Protocol, database: number, index: number): number {
   return (index * DATABASES_MAX + database) * 4 + protocol;
 }
 
+const NOAUTH = '-NOAUTH ';
 const TOO_MANY_LANES = linkError('busy', 'too many databases are in use on this server');
 const RATE_LIMITED = linkError('no_host', 'connection rate limit reached');
