@@ -4,6 +4,7 @@
  */
 
 import type { ByteQueue } from '../core/bytes.ts';
+import { errorLine } from './errors.ts';
 import type { Protocol } from './types.ts';
 import type { Value } from './value.ts';
 
@@ -37,9 +38,8 @@ function encodeTagged(out: ByteQueue, value: Tagged, protocol: Protocol): void {
   }
 }
 
-/** An error line can hold no line break: Redis puts blanks in their place. */
 export function encodeError(out: ByteQueue, text: string): void {
-  out.appendLatin1(`-${text.replace(/[\r\n]/g, ' ')}\r\n`);
+  out.appendLatin1(`-${errorLine(text)}\r\n`);
 }
 
 /** The head of an array whose elements are appended by the caller. */
@@ -65,7 +65,7 @@ function encodeBoolean(out: ByteQueue, value: boolean, protocol: Protocol): void
 }
 
 function encodeDouble(out: ByteQueue, value: number, protocol: Protocol): void {
-  const text = value === Infinity ? 'inf' : value === -Infinity ? '-inf' : String(value);
+  const text = String(value).replace('Infinity', 'inf').replace('NaN', 'nan');
   if (protocol === 3) out.appendLatin1(`,${text}\r\n`);
   else encodeText(out, text);
 }

@@ -25,6 +25,14 @@ export type LinkErrorCode =
   | 'protocol'
   | 'busy';
 
+/**
+ * Text as an error line can hold it: Redis puts blanks in the place of line breaks. A character that is no
+ * single byte becomes `?`, for its low byte alone might be a line break.
+ */
+export function errorLine(text: string): string {
+  return text.replace(/[\r\n]/g, ' ').replace(/[^\0-\xff]/g, '?');
+}
+
 /** No server answered. `message` is for the log, `reply` for the client. */
 export class LinkError extends Error {
   readonly code: LinkErrorCode;
@@ -34,7 +42,7 @@ export class LinkError extends Error {
   constructor(code: LinkErrorCode, message: string, reply: string) {
     super(message);
     this.code = code;
-    this.reply = reply;
+    this.reply = errorLine(reply);
   }
 }
 

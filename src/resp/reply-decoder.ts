@@ -59,7 +59,7 @@ export class ReplyDecoder {
 
   /** True while a reply has begun and is not whole. */
   get isWithin(): boolean {
-    return this.#carry.length > 0;
+    return this.#position < this.#limit;
   }
 
   push(chunk: Buffer, length: number): void {
@@ -92,18 +92,22 @@ export class ReplyDecoder {
     while (this.#owed > 0) {
       const state = this.#skipOne();
       if (state === READY) continue;
-      if (state === FAULT || this.#limit - this.#position > this.#replyBytesMax) {
-        this.#failed = true;
-        return FAULT;
-      }
+      const size = Math.max(this.#limit - this.#position, this.#wanted);
+      if (state === FAULT || size > this.#replyBytesMax) return this.#fail();
       return MORE;
     }
+    if (this.#scanned > this.#replyBytesMax) return this.#fail();
     this.start = this.#position;
     this.end = this.#position + this.#scanned;
     this.#position = this.end;
     this.#scanned = 0;
     this.#owed = 1;
     return READY;
+  }
+
+  #fail(): DecoderState {
+    this.#failed = true;
+    return FAULT;
   }
 
   /** Moves `#scanned` over one head, or over one whole scalar, and settles what it pays and owes. */
@@ -141,7 +145,7 @@ export class ReplyDecoder {
     if (end <= 0) return end === 0 ? MORE : FAULT;
     if (this.#value < 0) {
       // `$-1\r\n`, the null of RESP2.
-      if (this.#value !== -1) return FAULT;
+      if (this.bytes[at] !== BULK_STRING) return FAULT;
       this.#scanned = end - this.#position;
       this.#owed--;
       return READY;
@@ -160,7 +164,7 @@ export class ReplyDecoder {
   #skipHead(at: number, perElement: number, pays: number): DecoderState {
     const end = this.#readLength(at + 1);
     if (end <= 0) return end === 0 ? MORE : FAULT;
-    if (this.#value < -1) return FAULT;
+    if (this.#value < 0 && this.bytes[at] !== ARRAY) return FAULT;
     this.#scanned = end - this.#position;
     this.#owed += Math.max(0, this.#value) * perElement - pays;
     return this.#owed > OWED_MAX ? FAULT : READY;
@@ -186,7 +190,7 @@ export class ReplyDecoder {
     return far < this.#limit ? far : -1;
   }
 
-  /** Reads `[-]digits CRLF` at `at` into `#value`: the place behind it, 0 if bytes are missing, -1 if wrong. */
+  /** Reads `digits CRLF` or `-1 CRLF` at `at` into `#value`: the place behind it, 0 if bytes are missing, -1 if wrong. */
   #readLength(at: number): number {
     const bytes = this.bytes;
     const limit = this.#limit;
@@ -206,7 +210,7 @@ export class ReplyDecoder {
     }
     if (i - at > HEAD_BYTES_MAX || i - first > DIGITS_MAX) return -1;
     if (i >= limit) return 0;
-    if (bytes[i] !== CR || i === first) return -1;
+    if (bytes[i] !== CR || i === first || (negative && value !== 1)) return -1;
     if (i + 1 >= limit) return 0;
     if (bytes[i + 1] !== LF) return -1;
     this.#value = negative ? -value : value;

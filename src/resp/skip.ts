@@ -5,6 +5,7 @@ import {
   BULK_ERROR,
   BULK_STRING,
   CR,
+  LF,
   MAP,
   MINUS,
   PUSH,
@@ -22,8 +23,11 @@ export function skipValue(bytes: Uint8Array, start: number): number {
     // What follows is a count only for some types; for the others the sum means nothing and is not used.
     const isNull = bytes[at + 1] === MINUS;
     let count = 0;
-    for (at++; bytes[at] !== CR; at++) count = count * 10 + (bytes[at]! - ZERO);
-    at += 2;
+    // A line of text may hold a CR of its own; only LF ends it, as for the decoder.
+    for (at++; bytes[at] !== LF; at++) {
+      if (bytes[at] !== CR) count = count * 10 + (bytes[at]! - ZERO);
+    }
+    at++;
     owed--;
     if (isNull) continue;
     switch (type) {
