@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { ROOT, runTidegate } from '../support/tidegate.ts';
 
-const FIXTURE = path.join(import.meta.dirname, 'fixtures/01-shards.yaml');
+const FIXTURE = path.join(ROOT, 'examples/01-shards.yaml');
 
 const MISUSES: readonly [args: string, text: RegExp][] = [
   ['serve', /^tidegate: nothing to serve: pass --config FILE, or --upstream HOST:PORT/],
