@@ -149,25 +149,14 @@ export class Router implements Backend {
     if (target !== undefined) {
       if (target === null) sink.fail(NO_HOST);
       else target.dispatch(command, sink);
-    } else if (spec.door === 'split' && scatter.canSplit(command, keys)) {
-      scatter.split(command, keys, sink);
-    } else if (spec.door === 'split') {
+    } else if (!scatter.isWhole(command)) {
       // Arguments that do not pair up: any server words the error as it should be.
       scatter.first.dispatch(command, sink);
+    } else if (spec.door === 'split') {
+      scatter.split(command, keys, sink);
     } else {
       replyError(sink, CROSSSLOT);
     }
-  }
-
-  /** What a session asks on its own account (may this database be selected?) concerns every server. */
-  #askAll(command: Command, sink: Sink): void {
-    const servers = new Set<Backend>();
-    for (const route of this.#routes.all) {
-      for (const server of route.group.servers) servers.add(server);
-      for (const server of route.readGroup?.servers ?? []) servers.add(server);
-    }
-    const gather = new AnyGather(sink, servers.size);
-    for (const server of servers) server.dispatch(command, gather.piece());
   }
 
   #dispatchKeyless(command: Command, sink: Sink, isInvalid: boolean): void {

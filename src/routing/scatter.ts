@@ -67,9 +67,10 @@ export class Scatter implements KeyGroups {
     return server;
   }
 
-  /** Every argument but the name is a key or belongs to the key before it, in equal steps. */
-  canSplit(command: Command, keys: KeyPositions): boolean {
-    return (command.argc - 1) % stepOf(command) === 0 && keys.indexes[0] === 1;
+  /** Every key has the arguments that belong to it: MSET and MSETNX take pairs. */
+  isWhole(command: Command): boolean {
+    const step = stepOf(command);
+    return step === 1 || (command.argc - 1) % step === 0;
   }
 
   split(command: Command, keys: KeyPositions, sink: Sink): void {
