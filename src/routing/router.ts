@@ -159,6 +159,17 @@ export class Router implements Backend {
     }
   }
 
+  /** What a session asks on its own account (may this database be selected?) concerns every server. */
+  #askAll(command: Command, sink: Sink): void {
+    const servers = new Set<Backend>();
+    for (const route of this.#routes.all) {
+      for (const server of route.group.servers) servers.add(server);
+      for (const server of route.readGroup?.servers ?? []) servers.add(server);
+    }
+    const gather = new AnyGather(sink, servers.size);
+    for (const server of servers) server.dispatch(command, gather.piece());
+  }
+
   #dispatchKeyless(command: Command, sink: Sink, isInvalid: boolean): void {
     const { spec } = command;
     if (spec.door === 'local') {
