@@ -17,6 +17,10 @@ const living = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of living) child.kill('SIGKILL');
 });
+// A signal would end this process without `exit`, and leave the children behind.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => process.exit(1));
+}
 
 export class TestProcess {
   readonly pid: number;
