@@ -172,7 +172,7 @@ function shardOptions(server: ServerConfig, upstream: UpstreamConfig): ShardOpti
     opTimeoutMs: upstream.opTimeoutMs,
     pendingMax: upstream.limits.maxPending,
     pendingBytesMax: upstream.limits.maxPendingBytes,
-    replyBytesMax: upstream.limits.maxReplyBytes,
+    reply: { bytesMax: upstream.limits.maxReplyBytes, nestingMax: upstream.limits.maxNesting },
     flushBytesMin: upstream.flush.maxBytes,
     flushTimeoutMs: upstream.flush.timeoutMs,
   };

@@ -94,7 +94,6 @@ export interface ListenerLimits {
   readonly maxBulkBytes: number;
   readonly maxElements: number;
   readonly maxInlineBytes: number;
-  readonly maxNesting: number;
   /** Commands of one client under way. */
   readonly maxPipeline: number;
   /** Bytes of commands of one client under way. */
@@ -189,4 +188,6 @@ export interface UpstreamLimits {
   readonly maxPending: number;
   readonly maxPendingBytes: number;
   readonly maxReplyBytes: number;
+  /** Lists in lists, in one reply. */
+  readonly maxNesting: number;
 }

@@ -158,10 +158,9 @@ function mirrorSchema(): z.ZodType<MirrorConfig> {
 function limitsSchema(): z.ZodType<ListenerLimits> {
   return z
     .strictObject({
-      max_bulk: size('One argument.', SIZE_MIN, 4 * GB).prefault('512mb'),
+      max_bulk: size('One argument.', SIZE_MIN, GB).prefault('512mb'),
       max_elements: integer('Arguments of one command.', 1, 16_777_216).prefault(1_048_576),
       max_inline: size('One inline command.', SIZE_MIN, GB).prefault('64kb'),
-      max_nesting: integer('Depth of lists in lists.', 1, 1024).prefault(128),
       max_pipeline: integer(
         'Commands of one client under way; then it is not read.',
         1,
@@ -183,7 +182,6 @@ function limitsSchema(): z.ZodType<ListenerLimits> {
         maxBulkBytes: value.max_bulk,
         maxElements: value.max_elements,
         maxInlineBytes: value.max_inline,
-        maxNesting: value.max_nesting,
         maxPipeline: value.max_pipeline,
         maxInFlightBytes: value.max_in_flight,
         maxOutputBufferBytes: value.max_output_buffer,

@@ -54,7 +54,6 @@ test('a small file gets every default, normalised', () => {
     maxBulkBytes: 536_870_912,
     maxElements: 1_048_576,
     maxInlineBytes: 65_536,
-    maxNesting: 128,
     maxPipeline: 4096,
     maxInFlightBytes: 67_108_864,
     maxOutputBufferBytes: 268_435_456,
@@ -79,7 +78,12 @@ test('a small file gets every default, normalised', () => {
     healthCheck: null,
     outlierDetection: null,
     retry: { reads: 1, backoffMs: 20 },
-    limits: { maxPending: 65_536, maxPendingBytes: 67_108_864, maxReplyBytes: 536_870_912 },
+    limits: {
+      maxPending: 65_536,
+      maxPendingBytes: 67_108_864,
+      maxReplyBytes: 536_870_912,
+      maxNesting: 128,
+    },
   });
 });
 

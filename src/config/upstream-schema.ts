@@ -258,13 +258,15 @@ function limitsSchema(): z.ZodType<UpstreamLimits> {
         SIZE_MIN,
         4 * GB,
       ).prefault('64mb'),
-      max_reply: size('A longer reply fails.', SIZE_MIN, 4 * GB).prefault('512mb'),
+      max_reply: size('A longer reply ends its connection.', SIZE_MIN, 2 * GB).prefault('512mb'),
+      max_nesting: integer('Depth of lists in lists of a reply.', 1, 1024).prefault(128),
     })
     .transform(
       (value): UpstreamLimits => ({
         maxPending: value.max_pending,
         maxPendingBytes: value.max_pending_bytes,
         maxReplyBytes: value.max_reply,
+        maxNesting: value.max_nesting,
       }),
     )
     .describe('Bounds of memory per connection to a server.')

@@ -5,10 +5,11 @@ import { ReplyDecoder } from './reply-decoder.ts';
 import { skipValue } from './skip.ts';
 
 const NO_LIMIT = 2 ** 40;
+const NESTING_MAX = 128;
 
 /** Feeds the pieces through one buffer that is overwritten in between, as sockets do. */
 function read(pieces: readonly string[], bytesMax = NO_LIMIT): string[] {
-  const decoder = new ReplyDecoder(bytesMax);
+  const decoder = new ReplyDecoder({ bytesMax, nestingMax: NESTING_MAX });
   const found: string[] = [];
   const shared = Buffer.alloc(Math.max(...pieces.map((piece) => piece.length), 1) + 16);
   for (const piece of pieces) {
@@ -78,9 +79,20 @@ test('all of them in one stream are told apart', () => {
   }
 });
 
-test('deep nesting costs neither stack nor memory', () => {
-  const deep = `${'*1\r\n'.repeat(200_000)}:1\r\n`;
-  assert.deepEqual(read([deep, '+next\r\n']), [deep, '+next\r\n']);
+test('lists may be nested up to the limit, and as often as wanted beside one another', () => {
+  const deepest = `${'*1\r\n'.repeat(NESTING_MAX)}:1\r\n`;
+  const wide = `*3\r\n${`${'*1\r\n'.repeat(NESTING_MAX - 1)}:1\r\n`.repeat(3)}`;
+  assert.deepEqual(read([deepest, wide, '+next\r\n']), [deepest, wide, '+next\r\n']);
+});
+
+test('one list too deep is a fault', () => {
+  assert.deepEqual(read([`${'*1\r\n'.repeat(NESTING_MAX + 1)}:1\r\n`]), ['FAULT']);
+});
+
+test('an attribute is as deep as a map', () => {
+  const attribute = '|1\r\n+a\r\n+b\r\n';
+  const deepest = `${'*1\r\n'.repeat(NESTING_MAX - 1)}${attribute}:1\r\n`;
+  assert.deepEqual(read([deepest]), [deepest]);
 });
 
 test('what is not RESP is a fault, whatever byte it is cut at', () => {
@@ -113,7 +125,7 @@ test('what is not RESP is a fault, whatever byte it is cut at', () => {
 });
 
 test('after a fault nothing more is found', () => {
-  const decoder = new ReplyDecoder(NO_LIMIT);
+  const decoder = new ReplyDecoder({ bytesMax: NO_LIMIT, nestingMax: NESTING_MAX });
   const chunk = Buffer.from('?+OK\r\n');
   decoder.push(chunk, chunk.length);
   assert.deepEqual([decoder.next(), decoder.next()], [FAULT, FAULT]);
@@ -142,7 +154,7 @@ test('a chunk of many small replies may be larger than the limit of one', () => 
 });
 
 test('it is known whether a reply has begun', () => {
-  const decoder = new ReplyDecoder(NO_LIMIT);
+  const decoder = new ReplyDecoder({ bytesMax: NO_LIMIT, nestingMax: NESTING_MAX });
   const chunk = Buffer.from('+OK\r\n*2\r\n:1\r\n');
   decoder.push(chunk, chunk.length);
   decoder.next();

@@ -2,7 +2,8 @@
  * Bytes of a server -> frames of replies, resumable at every byte, without decoding any.
  *
  * A reply's end is found by counting what is still owed: one value; an array of n pays one and owes n.
- * So nesting needs neither a stack nor recursion, and a reply of any shape costs one pass over its heads.
+ * So a reply of any shape costs one pass over its heads, without recursion; only lists are remembered, for the
+ * limit of nesting.
  * An attribute (`|`) belongs to the value behind it and travels with it.
  */
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
@@ -37,24 +38,33 @@ const DIGITS_MAX = 15;
 const HEAD_BYTES_MAX = 32;
 const LINE_LOOP_BYTES = 32;
 
+export interface ReplyLimits {
+  /** Bytes of one reply. Default 512 MiB. */
+  readonly bytesMax: number;
+  /** Lists in lists; a client that decodes by recursion would not survive more. Default 128. */
+  readonly nestingMax: number;
+}
+
 export class ReplyDecoder {
   /** After READY the reply is `bytes[start, end)`, until `settle`. */
   bytes: Buffer = EMPTY;
   start = 0;
   end = 0;
-  readonly #replyBytesMax: number;
+  readonly #limits: ReplyLimits;
   readonly #carry = new ByteQueue();
   #limit = 0;
   #position = 0;
   #scanned = 0;
   #owed = 1;
+  /** For each list that is open: what is owed when it is complete. */
+  readonly #open: number[] = [];
   #value = 0;
   /** Bytes of the frame at least, as far as its last head tells. */
   #wanted = 0;
   #failed = false;
 
-  constructor(replyBytesMax: number) {
-    this.#replyBytesMax = replyBytesMax;
+  constructor(limits: ReplyLimits) {
+    this.#limits = limits;
   }
 
   /** True while a reply has begun and is not whole. */
@@ -93,15 +103,16 @@ export class ReplyDecoder {
       const state = this.#skipOne();
       if (state === READY) continue;
       const size = Math.max(this.#limit - this.#position, this.#wanted);
-      if (state === FAULT || size > this.#replyBytesMax) return this.#fail();
+      if (state === FAULT || size > this.#limits.bytesMax) return this.#fail();
       return MORE;
     }
-    if (this.#scanned > this.#replyBytesMax) return this.#fail();
+    if (this.#scanned > this.#limits.bytesMax) return this.#fail();
     this.start = this.#position;
     this.end = this.#position + this.#scanned;
     this.#position = this.end;
     this.#scanned = 0;
     this.#owed = 1;
+    this.#open.length = 0;
     return READY;
   }
 
@@ -166,7 +177,14 @@ export class ReplyDecoder {
     if (end <= 0) return end === 0 ? MORE : FAULT;
     if (this.#value < 0 && this.bytes[at] !== ARRAY) return FAULT;
     this.#scanned = end - this.#position;
-    this.#owed += Math.max(0, this.#value) * perElement - pays;
+    // Lists that were completed since the last head are noticed only now: scalars pay nothing for depth.
+    const open = this.#open;
+    while (open.length > 0 && this.#owed <= open[open.length - 1]!) open.pop();
+    this.#owed -= pays;
+    if (this.#value > 0) {
+      if (open.push(this.#owed) > this.#limits.nestingMax) return FAULT;
+      this.#owed += this.#value * perElement;
+    }
     return this.#owed > OWED_MAX ? FAULT : READY;
   }
 

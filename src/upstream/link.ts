@@ -18,9 +18,9 @@ import { assert } from '../core/assert.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { FAULT, READY } from '../resp/command-decoder.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
-import { ReplyDecoder } from '../resp/reply-decoder.ts';
+import { ReplyDecoder, type ReplyLimits } from '../resp/reply-decoder.ts';
 import type { Protocol } from '../resp/types.ts';
-import { BULK_ERROR, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
+import { BULK_ERROR, LF, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
 import { type Address, dial, type TlsOptions } from './dial.ts';
 import type { CommandTally, ServerFigures } from './figures.ts';
 import { type Credentials, type Greeting, greeting } from './handshake.ts';
@@ -37,7 +37,7 @@ export interface LinkOptions {
   readonly pendingMax: number;
   /** Bytes of commands under way at most. */
   readonly pendingBytesMax: number;
-  readonly replyBytesMax: number;
+  readonly reply: ReplyLimits;
   /** Greater than 0: bytes are held back until so many wait or `flushTimeoutMs` passed. */
   readonly flushBytesMin: number;
   readonly flushTimeoutMs: number;
@@ -119,7 +119,8 @@ export class Link implements Flushable {
     this.#figures = figures;
     this.#tally = tally;
     this.#greeting = greeting(identity.protocol, identity.database, identity.credentials);
-    this.#decoder = new ReplyDecoder(options.replyBytesMax);
+    this.#decoder = new ReplyDecoder(options.reply);
+    tick.begin();
     this.#lastReadAt = tick.now;
     this.#connectTimer = setTimeout(() => {
       this.#end(
@@ -172,6 +173,8 @@ export class Link implements Flushable {
     attempt: number,
   ): void {
     assert(this.#state !== 'closed', 'a closed link takes no commands');
+    // Timers send too (health checks, retries): a time of long ago would be a time-out at once.
+    this.#tick.begin();
     const pending = this.#pending;
     const log = this.#log;
     if (
@@ -189,10 +192,13 @@ export class Link implements Flushable {
     pending.push(sink, spec, this.#tick.now, log.appended, attempt);
     this.#figures.requests++;
     if (this.#timer === null) this.#armTimer();
-    if (!this.#dirty) {
-      this.#dirty = true;
-      this.#tick.markUpstream(this);
-    }
+    this.#mark();
+  }
+
+  #mark(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#tick.markUpstream(this);
   }
 
   /** Writes what came in this turn. */
@@ -261,7 +267,8 @@ export class Link implements Flushable {
     if (this.#connectTimer !== null) clearTimeout(this.#connectTimer);
     this.#connectTimer = null;
     this.#owner.onReady(this);
-    this.#write();
+    // Not written here: what else stands in this read was said before the first command, and answers none.
+    this.#mark();
   }
 
   #onChunk(length: number, chunk: Buffer): void {
@@ -288,7 +295,7 @@ export class Link implements Flushable {
       return;
     }
     decoder.settle();
-    this.#log.release(this.#releasedEnd);
+    this.#release();
     this.#owner.onAlive();
   }
 
@@ -324,6 +331,10 @@ export class Link implements Flushable {
     return this.#state === 'ready';
   }
 
+  #release(): void {
+    this.#log.release(this.#releasedEnd, this.#socket.writableLength);
+  }
+
   #headEnd(): number {
     const pending = this.#pending;
     return pending.ends[pending.head & pending.mask]!;
@@ -347,7 +358,8 @@ export class Link implements Flushable {
     const step = this.#greeting.steps[this.#greeted++]!;
     const type = bytes[start];
     if (type === SIMPLE_ERROR || type === BULK_ERROR) {
-      const text = bytes.toString('latin1', start + 1, end - 2);
+      const from = type === BULK_ERROR ? bytes.indexOf(LF, start) : start;
+      const text = bytes.toString('latin1', from + 1, end - 2);
       this.#end(
         linkError(
           'handshake',
@@ -385,6 +397,7 @@ export class Link implements Flushable {
     this.#timer = null;
     this.#tick.begin();
     this.#shiftVoids();
+    this.#release();
     const pending = this.#pending;
     const now = performance.now();
     const overdue = now - this.#options.opTimeoutMs;

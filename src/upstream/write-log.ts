@@ -32,6 +32,8 @@ export class WriteLog {
   /** End of what was given to the socket. */
   flushed = 0;
   #released = 0;
+  /** Bytes passed over since the socket last had none of ours. */
+  #skipped = 0;
   readonly #chunks: Chunk[] = [];
   #last: Chunk | null = null;
 
@@ -62,18 +64,26 @@ export class WriteLog {
 
   /** Passes over bytes that must not be sent any more. */
   skipTo(position: number): void {
-    this.flushed = Math.max(this.flushed, position);
+    if (position <= this.flushed) return;
+    this.#skipped += position - this.flushed;
+    this.flushed = position;
   }
 
-  /** Forgets everything before `position`: it has been answered. */
-  release(position: number): void {
-    this.#released = position;
-    while (this.#chunks.length > 1 && this.#chunks[1]!.base <= position) {
+  /**
+   * Forgets everything before `position`, for it has been answered; but of the last `queued` bytes given to
+   * the socket nothing, for it has not written them. A server may answer before it has read.
+   */
+  release(position: number, queued: number): void {
+    if (queued === 0) this.#skipped = 0;
+    const free = Math.min(position, this.flushed - queued - this.#skipped);
+    if (free <= this.#released) return;
+    this.#released = free;
+    while (this.#chunks.length > 1 && this.#chunks[1]!.base <= free) {
       giveBack(this.#chunks.shift()!.bytes);
     }
     const last = this.#last;
     // All is answered and sent: begin the chunk anew instead of walking through memory.
-    if (last !== null && position === this.appended && this.flushed === this.appended) {
+    if (last !== null && free === this.appended) {
       this.#chunks.length = 0;
       this.#last = null;
       giveBack(last.bytes);

@@ -60,7 +60,7 @@ function commandsOf(pieces: readonly Buffer[]): string[] {
 }
 
 function repliesOf(pieces: readonly Buffer[]): string[] {
-  const decoder = new ReplyDecoder(REPLY_MAX);
+  const decoder = new ReplyDecoder({ bytesMax: REPLY_MAX, nestingMax: 128 });
   return feed(decoder, pieces, () => decoder.bytes.toString('latin1', decoder.start, decoder.end));
 }
 
