@@ -48,7 +48,7 @@ export const clientHandlers: Readonly<Record<string, Handler>> = {
   'client|getredir': () => -1,
   'client|trackinginfo': () => ({
     map: [
-      ['flags', { set: [{ status: 'off' }] }],
+      ['flags', { set: ['off'] }],
       ['redirect', -1],
       ['prefixes', []],
     ],

@@ -29,7 +29,7 @@ import type { ListenerFigures } from './figures.ts';
 import { Hold } from './hold.ts';
 import { answer } from './local.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
-import { unknownCommand, wrongArity } from './unknown.ts';
+import { isWebRequest, unknownCommand, wrongArity } from './unknown.ts';
 import type { User, Users } from './users.ts';
 
 export interface SessionLimits extends CommandLimits {
@@ -194,6 +194,11 @@ export class Session implements Flushable {
     host.figures.commands++;
     const spec = host.table.resolve(command);
     if (spec === undefined) {
+      if (isWebRequest(command)) {
+        host.clients.log.warn({ client: this.id }, 'client closed: it speaks HTTP');
+        this.close();
+        return;
+      }
       this.#refuse(command, UNKNOWN, unknownCommand(this, command));
       return;
     }

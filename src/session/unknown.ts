@@ -8,17 +8,23 @@ const ARGUMENTS_SHOWN = 128;
 
 export function unknownCommand(session: Session, command: Command): string {
   session.host.figures.unknownCommands++;
-  const name = command.text(0);
-  if (isWebRequest(name)) session.finish();
+  const name = shownText(command, 0, ARGUMENTS_SHOWN);
   let shown = '';
   for (let i = 1; i < command.argc && shown.length < ARGUMENTS_SHOWN; i++) {
-    shown += `'${command.text(i).slice(0, ARGUMENTS_SHOWN - shown.length)}' `;
+    shown += `'${shownText(command, i, ARGUMENTS_SHOWN - shown.length)}' `;
   }
-  return `ERR unknown command '${name.slice(0, ARGUMENTS_SHOWN)}', with args beginning with: ${shown}`;
+  return `ERR unknown command '${name}', with args beginning with: ${shown}`;
+}
+
+/** As C prints it: a zero byte ends the text. */
+function shownText(command: Command, index: number, charactersMax: number): string {
+  const text = command.text(index).slice(0, charactersMax);
+  const zero = text.indexOf('\0');
+  return zero < 0 ? text : text.slice(0, zero);
 }
 
 export function unknownSubcommand(command: Command, container: CommandSpec): string {
-  const given = command.text(1).slice(0, ARGUMENTS_SHOWN);
+  const given = shownText(command, 1, ARGUMENTS_SHOWN);
   return `ERR unknown subcommand '${given}'. Try ${container.name.toUpperCase()} HELP.`;
 }
 
@@ -27,7 +33,7 @@ export function wrongArity(spec: CommandSpec): string {
 }
 
 /** A browser that was made to speak to this port: its request must not go on as commands. */
-function isWebRequest(name: string): boolean {
-  const lower = name.toLowerCase();
+export function isWebRequest(command: Command): boolean {
+  const lower = command.text(0).toLowerCase();
   return lower === 'post' || lower === 'host:';
 }
