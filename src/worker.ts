@@ -40,9 +40,10 @@ export class Worker {
       groups.set(name, new Shards(shardsOptions(name, upstream), this.#tick, log));
     }
     this.groups = groups;
-    this.listeners = Object.entries(config.listeners).map(([name, listener]) =>
-      this.#makeListener(name, listener, identity.count > 1, log),
-    );
+    this.listeners = Object.entries(config.listeners)
+      // The kernel deals out TCP connections over workers; a path is one worker's alone.
+      .filter(([, { listen }]) => listen.kind === 'tcp' || identity.index === 0)
+      .map(([name, listener]) => this.#makeListener(name, listener, identity.count > 1, log));
   }
 
   /** Addresses by listener name, once all can be connected to. */

@@ -91,9 +91,16 @@ async function runProxy(config: Config): Promise<number> {
     sayError(explain(error));
     return FAILED;
   }
-  log.info({ addresses: proxy.addresses, pid: process.pid }, 'serving');
-  const signal = await stopped;
-  log.info({ signal }, 'draining');
+  const { addresses, adminAddress: admin } = proxy;
+  log.info({ addresses, admin, pid: process.pid }, 'serving');
+  const end = await Promise.race([stopped, proxy.ended]);
+  if (typeof end === 'object' && end.kind === 'failed') {
+    log.error({ reason: end.reason }, 'cannot go on');
+    await proxy.close();
+    log.flush();
+    return FAILED;
+  }
+  log.info({ by: typeof end === 'object' ? 'POST /drain' : end }, 'draining');
   await proxy.drain();
   await proxy.close();
   log.flush();

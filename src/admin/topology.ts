@@ -1,0 +1,101 @@
+/** What stands where, and whether it can be used: `/topology` and `/readyz`. */
+import type { ServerRow, Snapshot } from './snapshot.ts';
+
+/** What was configured; never changes while the proxy runs. */
+export interface Plan {
+  readonly listeners: readonly ListenerPlan[];
+  readonly upstreams: readonly UpstreamPlan[];
+}
+
+export interface ListenerPlan {
+  readonly name: string;
+  /** As bound. */
+  readonly address: string;
+  readonly tls: boolean;
+  readonly routes: readonly RoutePlan[];
+}
+
+export interface RoutePlan {
+  readonly prefix: string;
+  readonly removePrefix: boolean;
+  readonly keyFormat: string;
+  readonly upstream: string;
+  readonly readUpstream: string | null;
+  readonly mirrors: readonly string[];
+}
+
+export interface UpstreamPlan {
+  readonly name: string;
+  readonly kind: string;
+  readonly distribution: string;
+  readonly hashTags: boolean;
+  readonly servers: readonly { readonly name: string; readonly weight: number }[];
+}
+
+export type ServerState = 'in' | 'unhealthy' | 'ejected';
+
+/** The plan with what is known of each server now. */
+export function topologyOf(plan: Plan, snapshot: Snapshot): object {
+  const workers = snapshot.workers.length;
+  return {
+    workers,
+    listeners: plan.listeners.map((listener) => {
+      const row = snapshot.listeners.find(({ name }) => name === listener.name);
+      return { ...listener, accepting: row !== undefined && row.accepting === row.workers };
+    }),
+    upstreams: plan.upstreams.map((upstream) => {
+      const row = snapshot.upstreams.find(({ name }) => name === upstream.name);
+      return {
+        ...upstream,
+        healthIgnored: (row?.panicking ?? 0) > 0,
+        servers: upstream.servers.map((server) => {
+          const found = row?.servers.find(({ name }) => name === server.name);
+          return { ...server, ...(found === undefined ? {} : healthOf(found, workers)) };
+        }),
+      };
+    }),
+  };
+}
+
+/** The worst that any worker sees; `workersIn` says how many see nothing wrong. */
+export function stateOf(server: ServerRow): ServerState {
+  if (server.unhealthy > 0) return 'unhealthy';
+  return server.ejected > 0 ? 'ejected' : 'in';
+}
+
+function healthOf(server: ServerRow, workers: number): object {
+  return {
+    state: stateOf(server),
+    connected: server.connected === workers,
+    workersIn: server.inRotation,
+    workersConnected: server.connected,
+    pending: server.pending,
+  };
+}
+
+/**
+ * Why clients should not come here; empty: they should. An upstream that only receives copies does not count:
+ * a mirror must not be able to disturb.
+ */
+export function unreadiness(plan: Plan, snapshot: Snapshot, draining: boolean): string[] {
+  const reasons = draining ? ['draining'] : [];
+  for (const { name, accepting, workers } of snapshot.listeners) {
+    if (accepting < workers) reasons.push(`listener ${name} does not accept`);
+  }
+  const routed = routedUpstreams(plan);
+  for (const { name, served } of snapshot.upstreams) {
+    if (served < snapshot.workers.length && routed.has(name)) {
+      reasons.push(`upstream ${name} has no server that is connected and healthy`);
+    }
+  }
+  return reasons;
+}
+
+function routedUpstreams(plan: Plan): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { upstream, readUpstream } of plan.listeners.flatMap(({ routes }) => routes)) {
+    names.add(upstream);
+    if (readUpstream !== null) names.add(readUpstream);
+  }
+  return names;
+}

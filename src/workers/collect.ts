@@ -1,0 +1,126 @@
+/** Gathers what one worker counted into plain data. Runs only when somebody asks. */
+import { memoryUsage, threadCpuUsage } from 'node:process';
+import { LoopLag } from '../admin/lag.ts';
+import {
+  type CommandRow,
+  type Latency,
+  LISTENER_COUNTS,
+  type ListenerRow,
+  SERVER_COUNTS,
+  type ServerRow,
+  type Snapshot,
+  type UpstreamRow,
+  type WorkerRow,
+} from '../admin/snapshot.ts';
+import { allCommands } from '../commands/lookup.ts';
+import type { Histogram } from '../core/histogram.ts';
+import type { Shards } from '../routing/shards.ts';
+import type { Listener } from '../session/listener.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { Worker } from '../worker.ts';
+
+const UNKNOWN_NAME = 'unknown';
+
+export class Collector {
+  readonly #worker: Worker;
+  readonly #index: number;
+  readonly #lag = new LoopLag();
+  readonly #openedAt: number = performance.now();
+  /** By `CommandSpec.id`. */
+  readonly #commandNames: readonly string[];
+
+  constructor(worker: Worker, index: number) {
+    this.#worker = worker;
+    this.#index = index;
+    const custom = worker.listeners.flatMap(({ host }) => host.table.topLevel());
+    const names: string[] = [UNKNOWN_NAME];
+    for (const { id, name } of [...allCommands(), ...custom]) names[id] = name;
+    this.#commandNames = names;
+  }
+
+  collect(): Snapshot {
+    const { listeners, groups } = this.#worker;
+    return {
+      workers: [this.#workerRow()],
+      listeners: listeners.map(listenerRow),
+      upstreams: [...groups.values()].map((group) => this.#upstreamRow(group)),
+    };
+  }
+
+  close(): void {
+    this.#lag.close();
+  }
+
+  #workerRow(): WorkerRow {
+    const { user, system } = threadCpuUsage();
+    return {
+      index: this.#index,
+      uptimeSeconds: (performance.now() - this.#openedAt) / 1000,
+      cpuSeconds: (user + system) / 1e6,
+      activeSeconds: performance.eventLoopUtilization().active / 1000,
+      heapUsedBytes: memoryUsage().heapUsed,
+      lag: latencyOf(this.#lag.histogram),
+    };
+  }
+
+  #upstreamRow(group: Shards): UpstreamRow {
+    const { name, servers, tally } = group;
+    return {
+      name,
+      panicking: one(group.isPanicking),
+      served: one(servers.some((server, index) => group.isIn(index) && server.isConnected)),
+      servers: servers.map((server, index) => serverRow(group, server, index)),
+      commands: tally.rows.flatMap((row, id): CommandRow[] => {
+        if (row === undefined) return [];
+        const { replies, errors, failures, latency } = row;
+        const command = this.#commandNames[id] ?? UNKNOWN_NAME;
+        return [{ name: command, replies, errors, failures, latency: latencyOf(latency) }];
+      }),
+    };
+  }
+}
+
+function listenerRow(listener: Listener): ListenerRow {
+  const { figures } = listener.host;
+  return {
+    name: listener.name,
+    workers: 1,
+    accepting: one(listener.isAccepting),
+    counts: pick(figures, LISTENER_COUNTS),
+    latency: latencyOf(figures.latency),
+  };
+}
+
+function serverRow(group: Shards, server: Upstream, index: number): ServerRow {
+  const { figures } = server;
+  const check = group.checkOf(index);
+  return {
+    name: server.name,
+    inRotation: one(group.isIn(index)),
+    unhealthy: one(check !== null && !check.isHealthy),
+    ejected: one(group.isEjected(index)),
+    connected: one(server.isConnected),
+    pending: server.pendingCount,
+    healthChecks: check?.checks ?? 0,
+    healthCheckFailures: check?.failures ?? 0,
+    counts: pick(figures, SERVER_COUNTS),
+    failures: { ...figures.failures },
+    latency: latencyOf(figures.latency),
+  };
+}
+
+/** A copy: the histogram goes on counting. */
+function latencyOf({ counts, sumMs, count }: Histogram): Latency {
+  return { counts: counts.slice(), sumMs, count };
+}
+
+function pick<Name extends string>(
+  from: Readonly<Record<Name, number>>,
+  names: readonly Name[],
+): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, from[name]])) as Record<Name, number>;
+}
+
+function one(fact: boolean): number {
+  return fact ? 1 : 0;
+}

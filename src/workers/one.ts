@@ -1,0 +1,27 @@
+import type { Config } from '../config/config.ts';
+import type { Log } from '../core/log.ts';
+import { Worker } from '../worker.ts';
+import { Collector } from './collect.ts';
+import type { Workers } from './workers.ts';
+
+/** One worker in this very thread: no messages, no copies. */
+export async function startOne(config: Config, log: Log): Promise<Workers> {
+  const worker = new Worker(config, log, { index: 0, count: 1 }, null);
+  const collector = new Collector(worker, 0);
+  const close = async (): Promise<void> => {
+    collector.close();
+    await worker.close();
+  };
+  try {
+    const addresses = await worker.listen();
+    return {
+      addresses,
+      gather: async () => [collector.collect()],
+      drain: () => worker.drain(),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,87 @@
+/** In a thread: one `Worker` that does what the main thread says. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Config, ListenerConfig } from '../config/config.ts';
+import { type Log, type LogLevel, limitRepeats } from '../core/log.ts';
+import { Worker } from '../worker.ts';
+import { Calls, type Message } from './calls.ts';
+import { Collector } from './collect.ts';
+import type { ThreadData } from './thread.ts';
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+/** Longer than the main thread waits for each of the others. */
+const PEERS_MS_MAX = 5000;
+
+if (parentPort === null) throw new Error('this file is the start of a thread');
+const port = parentPort;
+const { config, identity } = workerData as ThreadData;
+// Repeats are counted here: what is left out must not cost the main thread anything.
+const log = limitRepeats(forwardingLog(config.log.level));
+let worker: Worker | null = null;
+let collector: Collector | null = null;
+
+const calls = new Calls((message) => port.postMessage(message), {
+  ready: async () => null,
+  listen: async (bound) => {
+    const { index, count } = identity;
+    worker = new Worker(atBound(config, bound), log, { index, count }, (question) =>
+      calls.ask('peers', question, PEERS_MS_MAX),
+    );
+    collector = new Collector(worker, index);
+    return await worker.listen();
+  },
+  snapshot: async () => running(collector).collect(),
+  clients: async (question) => running(worker).clients.answer(question),
+  drain: async () => {
+    await running(worker).drain();
+    return null;
+  },
+  close: async () => {
+    collector?.close();
+    await worker?.close();
+    log.flush();
+    return null;
+  },
+});
+
+port.on('message', (message: Exclude<Message, { type: 'log' }>) => calls.receive(message));
+
+/** Listeners with an ephemeral port use the one the first worker was given. */
+function atBound(wanted: Config, bound: Readonly<Record<string, string>>): Config {
+  const listeners = Object.entries(wanted.listeners).map(([name, listener]) => [
+    name,
+    { ...listener, listen: placeOf(listener, bound[name]) },
+  ]);
+  return { ...wanted, listeners: Object.fromEntries(listeners) };
+}
+
+function placeOf({ listen }: ListenerConfig, bound: string | undefined): ListenerConfig['listen'] {
+  if (listen.kind === 'unix' || listen.port !== 0 || bound === undefined) return listen;
+  return { ...listen, port: Number(bound.slice(bound.lastIndexOf(':') + 1)) };
+}
+
+function running<T>(part: T | null): T {
+  if (part === null) throw new Error('the worker does not run yet');
+  return part;
+}
+
+/** Lines are written by the main thread alone, whole and in order. */
+function forwardingLog(level: LogLevel): Log {
+  const forward =
+    (own: LogLevel) =>
+    (fields: object, text: string): void => {
+      if (LEVELS.indexOf(own) < LEVELS.indexOf(level)) return;
+      const message: Message = {
+        type: 'log',
+        level: own,
+        fields: { worker: identity.index, ...fields },
+        text,
+      };
+      port.postMessage(message);
+    };
+  return {
+    debug: forward('debug'),
+    info: forward('info'),
+    warn: forward('warn'),
+    error: forward('error'),
+  };
+}
