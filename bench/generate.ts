@@ -40,30 +40,29 @@ export async function generate(
   core: number | null,
 ): Promise<Run> {
   const requests = Math.max(load.clients * load.pipeline * 2, Math.ceil(expectedRps * seconds), 10);
-  const command =
-    load.kind === 'mixed' ? mixed(load, port, seconds) : redisBenchmark(load, port, requests);
+  const isPrepared = load.kind === 'mixed' || load.kind === 'MGET';
+  const command = isPrepared ? prepared(load, port, seconds) : redisBenchmark(load, port, requests);
   const pinned = core === null ? command : ['taskset', '-c', `${core}`, ...command];
   await using child = new TestProcess(pinned[0] ?? '', pinned.slice(1));
   const limitMs = 20_000 + seconds * 20_000;
   const { code } = await child.ended(limitMs);
   if (code !== 0) throw new Error(lastLine(child.stderr) || lastLine(child.stdout));
-  return load.kind === 'mixed' ? (JSON.parse(child.stdout) as Run) : csvRun(child, requests);
+  return isPrepared ? (JSON.parse(child.stdout) as Run) : csvRun(child, requests);
 }
 
 function redisBenchmark(load: Load, port: number, requests: number): string[] {
-  const { clients, pipeline, valueBytes, kind, keys } = load;
+  const { clients, pipeline, valueBytes, kind } = load;
   const common = ['redis-benchmark', '-h', '127.0.0.1', '-p', `${port}`, '--csv'];
   const amount = ['-n', `${requests}`, '-c', `${clients}`, '-P', `${pipeline}`];
   const data = ['-r', `${keySpace(load)}`, '-d', `${valueBytes}`];
-  if (kind !== 'MGET') return [...common, ...amount, ...data, '-t', kind.toLowerCase()];
-  const names = new Array<string>(keys).fill('key:__rand_int__');
-  return [...common, ...amount, ...data, 'MGET', ...names];
+  return [...common, ...amount, ...data, '-t', kind.toLowerCase()];
 }
 
-function mixed(load: Load, port: number, seconds: number): string[] {
-  const program = path.join(import.meta.dirname, 'mixed-load.ts');
-  const { clients, pipeline, valueBytes } = load;
-  const figures = [port, clients, pipeline, valueBytes, keySpace(load), seconds].map(String);
+function prepared(load: Load, port: number, seconds: number): string[] {
+  const program = path.join(import.meta.dirname, 'prepared-load.ts');
+  const { clients, pipeline, valueBytes, kind, keys } = load;
+  const many = kind === 'MGET' ? keys : 0;
+  const figures = [port, clients, pipeline, valueBytes, keySpace(load), seconds, many].map(String);
   return [process.execPath, program, ...figures];
 }
 

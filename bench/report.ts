@@ -59,7 +59,7 @@ function introduction(report: Report): string[] {
     'machine, so ratios mean more than figures. Every proxy has one worker. Loads with more than',
     `${IN_FLIGHT_BYTES_MAX / 2 ** 20} MiB of values under way are left out. *direct* asks one Redis server without a proxy;`,
     'its processor time is that of the server. Processor time is what the kernel counted for all threads of',
-    'the process. Load: redis-benchmark, one thread; *mixed* (GET and SET in turn): `bench/mixed-load.ts`.',
+    'the process. Load: redis-benchmark, one thread; MGET and *mixed* (GET and SET in turn): `bench/prepared-load.ts`.',
     '',
     ...report.subjects.map(({ name, version }) => `- ${name}: ${version}`),
     ...missing.map((sentence) => `- missing: ${sentence}`),

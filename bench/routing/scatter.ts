@@ -2,8 +2,8 @@
 import type { Backend, Sink } from '../../src/backend/backend.ts';
 import { Command } from '../../src/commands/command.ts';
 import { specByName, UNKNOWN } from '../../src/commands/lookup.ts';
-import { createDistribution } from '../../src/routing/hash/distribution.ts';
 import type { Group } from '../../src/routing/group.ts';
+import { createDistribution } from '../../src/routing/hash/distribution.ts';
 import { Router } from '../../src/routing/router.ts';
 
 const SERVERS = 4;

@@ -1,7 +1,11 @@
 /**
- * A load redis-benchmark cannot make: GET and SET in turn, at random keys, by one process of its own.
+ * Loads that redis-benchmark cannot make, or not cheaply enough: GET and SET in turn, and MGET of many keys,
+ * at random keys, by one process of its own.
  *
- *   node bench/mixed-load.ts PORT CLIENTS PIPELINE VALUE_BYTES KEYS SECONDS
+ *   node bench/prepared-load.ts PORT CLIENTS PIPELINE VALUE_BYTES KEY_SPACE SECONDS MGET_KEYS
+ *
+ * MGET_KEYS 0 means GET and SET. For an MGET of a hundred keys redis-benchmark spends more time on making keys
+ * up and on taking replies apart than a proxy does on the command, so it would be what is measured.
  *
  * Prints one line of JSON. To cost little beside what it measures it decodes nothing: batches are encoded
  * beforehand, every key exists and every value has the same size, so a batch is answered when as many bytes
@@ -21,9 +25,9 @@ interface Batch {
   readonly first: number;
 }
 
-const [port = 0, clients = 1, pipeline = 1, valueBytes = 3, keys = 1, seconds = 1] = process.argv
-  .slice(2)
-  .map(Number);
+const figures = process.argv.slice(2).map(Number);
+const [port = 0, clients = 1, pipeline = 1, valueBytes = 3, keys = 1, seconds = 1, many = 0] =
+  figures;
 const value = 'x'.repeat(valueBytes);
 const batches = Array.from({ length: BATCHES }, makeBatch);
 const latenciesMs: number[] = [];
@@ -37,14 +41,35 @@ let running = clients;
 for (let i = 0; i < clients; i++) client(i);
 
 function makeBatch(): Batch {
+  return many === 0 ? makeMixed() : makeMany();
+}
+
+function makeMany(): Batch {
+  const parts: string[] = [];
+  for (let i = 0; i < pipeline; i++) {
+    const args = ['MGET', ...Array.from({ length: many }, randomKey)];
+    parts.push(encode(args));
+  }
+  const element = `$${valueBytes}\r\n`.length + valueBytes + 2;
+  const replyBytes = pipeline * (`*${many}\r\n`.length + many * element);
+  return { request: Buffer.from(parts.join(''), 'latin1'), replyBytes, first: '*'.charCodeAt(0) };
+}
+
+function randomKey(): string {
+  return keyName(Math.floor(Math.random() * keys));
+}
+
+function encode(args: readonly string[]): string {
+  return `*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`;
+}
+
+function makeMixed(): Batch {
   const parts: string[] = [];
   let replyBytes = 0;
   const startsWithGet = Math.random() < 0.5;
   for (let i = 0; i < pipeline; i++) {
     const isGet = startsWithGet === (i % 2 === 0);
-    const key = keyName(Math.floor(Math.random() * keys));
-    const args = isGet ? ['GET', key] : ['SET', key, value];
-    parts.push(`*${args.length}\r\n`, ...args.map((arg) => `$${arg.length}\r\n${arg}\r\n`));
+    parts.push(encode(isGet ? ['GET', randomKey()] : ['SET', randomKey(), value]));
     replyBytes += isGet ? `$${valueBytes}\r\n`.length + valueBytes + 2 : '+OK\r\n'.length;
   }
   const request = Buffer.from(parts.join(''), 'latin1');
