@@ -20,7 +20,8 @@ const PIPELINE_MAX = 25;
 /** Far above op_timeout, connect time-outs and retries together. */
 const ANSWER_LIMIT_MS = 8000;
 const SECONDS = secondsOfRun(20);
-const GROWTH_MAX_MB = 48;
+/** Caches of the process fill in the first minute; a run shorter than two sees little else. */
+const GROWTH_MAX_MB = SECONDS >= 120 ? 24 : 96;
 
 interface Tally {
   requests: number;
