@@ -23,6 +23,8 @@ export class HealthCheck {
   #healthy = true;
   #streak = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** Of the check under way. */
+  #limit: NodeJS.Timeout | null = null;
   #closed = false;
   checks = 0;
   failures = 0;
@@ -36,7 +38,8 @@ export class HealthCheck {
     this.#lane = lane;
     this.#onChange = onChange;
     this.#request = options.key === '' ? ping() : exists(options.key);
-    this.#check();
+    // Not here: who made the check must have it before it is told of a change.
+    this.#wait(0);
   }
 
   get isHealthy(): boolean {
@@ -46,6 +49,12 @@ export class HealthCheck {
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#limit !== null) clearTimeout(this.#limit);
+  }
+
+  #wait(ms: number): void {
+    this.#timer = setTimeout(() => this.#check(), ms);
+    this.#timer.unref();
   }
 
   #check(): void {
@@ -54,11 +63,12 @@ export class HealthCheck {
     const finish = (ok: boolean): void => {
       if (done) return;
       done = true;
-      clearTimeout(limit);
+      if (this.#limit !== null) clearTimeout(this.#limit);
+      this.#limit = null;
       this.#settle(ok);
     };
     // The link's own time-out is that of commands; a check may be in more of a hurry.
-    const limit = setTimeout(() => finish(false), this.#options.timeoutMs);
+    this.#limit = setTimeout(() => finish(false), this.#options.timeoutMs);
     const sink: Sink = {
       reply: (bytes, start) => finish(this.#isGood(bytes, start)),
       fail: () => finish(false),
@@ -87,7 +97,6 @@ export class HealthCheck {
       this.#streak = 0;
       this.#onChange(ok);
     }
-    this.#timer = setTimeout(() => this.#check(), this.#options.intervalMs);
-    this.#timer.unref();
+    this.#wait(this.#options.intervalMs);
   }
 }
