@@ -10,6 +10,10 @@ import { Wire } from '../support/wire.ts';
 const servers = kept(await startRedises(2));
 const gate = kept(await startTidegate(shards(servers.addresses)));
 
+interface Reasons {
+  readonly reasons: readonly string[];
+}
+
 /** Sum of every sample whose line matches. */
 async function metric(pattern: RegExp): Promise<number> {
   const { body } = await gate.admin('/metrics');
@@ -150,6 +154,52 @@ test('/readyz says no while no server can be reached, and yes again after', asyn
   assert.equal((await door.admin('/healthz')).status, 200);
   await own[0]!.start();
   await until(async () => (await door.admin('/readyz')).status === 200, 'ready again');
+});
+
+test('without the token readiness says only yes or no, and with it why', async () => {
+  await using own = await startTidegate({
+    ...shards(['127.0.0.1:1']),
+    admin: { token: 'admin-secret' },
+  });
+  assert.deepEqual(JSON.parse((await own.admin('/readyz')).body), { ready: false });
+  const headers = { authorization: 'Bearer admin-secret' };
+  const { reasons } = JSON.parse((await own.admin('/readyz', { headers })).body) as Reasons;
+  assert.match(reasons.join(), /^upstream main has no server/);
+  assert.equal((await own.admin('/drain', { method: 'POST' })).status, 401);
+});
+
+test('POST /drain ends the gateway with 0, and no page of another origin can ask for it', async () => {
+  await using own = await startTidegate(shards(servers.addresses));
+  const origin = 'https://example.org';
+  const foreign = await own.admin('/drain', { method: 'POST', headers: { origin } });
+  assert.equal(foreign.status, 403);
+  assert.equal(own.exit, null);
+  assert.equal((await own.admin('/drain', { method: 'POST' })).status, 202);
+  assert.deepEqual(await own.ended(), { code: 0, signal: null });
+});
+
+test('a method a page does not have is 405 with those it has', async () => {
+  assert.equal((await gate.admin('/drain')).status, 405);
+  const posted = await gate.admin('/stats', { method: 'POST', body: 'x' });
+  assert.deepEqual(
+    [posted.status, JSON.parse(posted.body)],
+    [405, { error: 'allowed: GET, HEAD' }],
+  );
+  assert.deepEqual(await gate.admin('/stats', { method: 'HEAD' }), { status: 200, body: '' });
+});
+
+test('/ lists the pages', async () => {
+  const { body } = await gate.admin('/');
+  for (const page of [
+    '/healthz',
+    '/readyz',
+    '/metrics',
+    '/stats',
+    '/config',
+    '/topology',
+    '/drain',
+  ])
+    assert.ok(body.includes(page), page);
 });
 
 test('an unknown page is 404, and nonsense on the admin port harms nobody', async () => {
