@@ -108,7 +108,8 @@ class Threads implements Workers {
   }
 
   async drain(): Promise<void> {
-    await Promise.all(this.#seats.map(({ calls }) => calls.ask('drain', null, null)));
+    // One that dies meanwhile is told in the log; the others still answer their clients.
+    await Promise.allSettled(this.#seats.map(({ calls }) => calls.ask('drain', null, null)));
   }
 
   async close(): Promise<void> {
