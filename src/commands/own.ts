@@ -31,3 +31,6 @@ export function ping(): Buffer {
 export function exists(key: string): Buffer {
   return frame('EXISTS', key);
 }
+
+/** What RESET is answered with: https://redis.io/commands/reset */
+export const RESET_REPLY = 'RESET';

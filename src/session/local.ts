@@ -4,6 +4,7 @@
  */
 import type { Command } from '../commands/command.ts';
 import { describe } from '../commands/describe.ts';
+import { RESET_REPLY } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import {
@@ -67,7 +68,7 @@ function reset(session: Session): Value {
   session.noTouch = false;
   session.setReplyMode('on');
   session.becomeUser(session.host.users === null ? null : undefined);
-  return status('RESET');
+  return status(RESET_REPLY);
 }
 
 /** https://redis.io/commands/auth */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Crc16Slots, crc16, SLOT_COUNT } from './crc16.ts';
+import { crc16, SLOT_COUNT } from '../../commands/slot.ts';
+import { Crc16Slots } from './crc16.ts';
 import type { ServerShare } from './distribution.ts';
 
 function servers(...weights: number[]): ServerShare[] {

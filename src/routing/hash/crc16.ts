@@ -6,25 +6,12 @@
  * Ejection: a slot of an ejected server is rolled again, by its number, until it meets a server that is well.
  * (The next slot in line would bring a whole range upon one neighbour.) The table is made once per ejection.
  */
+import { crc16, SLOT_COUNT } from '../../commands/slot.ts';
 import type { Distribution, ServerShare } from './distribution.ts';
 import { handOn, scramble } from './table.ts';
 
-export const SLOT_COUNT: number = 16_384;
-
-const POLYNOMIAL = 0x1021;
 /** See modula.ts: beyond so many rolls, the next slot in line. */
 const ROLLS_MAX = 32;
-
-const remainders: Uint16Array = tabulate();
-
-/** CRC16-XMODEM of `bytes[start, end)`. */
-export function crc16(bytes: Uint8Array, start: number, end: number): number {
-  let crc = 0;
-  for (let at = start; at < end; at++) {
-    crc = ((crc << 8) & 0xffff) ^ remainders[(crc >>> 8) ^ bytes[at]!]!;
-  }
-  return crc;
-}
 
 export class Crc16Slots implements Distribution {
   readonly #full: Int32Array;
@@ -74,12 +61,4 @@ function rollAgain(
     if (ejected[owner] !== true) return owner;
   }
   return otherwise;
-}
-
-function tabulate(): Uint16Array {
-  return Uint16Array.from({ length: 256 }, (_, byte) => {
-    let crc = byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = (crc << 1) ^ (crc & 0x8000 ? POLYNOMIAL : 0);
-    return crc;
-  });
 }

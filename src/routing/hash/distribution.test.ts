@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { tagEnd, tagStart } from '../../commands/slot.ts';
 import type { Distribution, DistributionKind } from './distribution.ts';
 import { createDistribution } from './distribution.ts';
-import { tagEnd, tagStart } from './hash-tag.ts';
 
 const KINDS: readonly DistributionKind[] = ['ketama', 'maglev', 'modula', 'crc16'];
 const KEYS: readonly Uint8Array[] = Array.from({ length: 20_000 }, (_, i) =>
@@ -102,7 +102,7 @@ describe('hash tags', () => {
       const bytes = Buffer.from(`{a}${key}{b}`);
       const end = 3 + key.length;
       const from = tagStart(bytes, 3, end);
-      const to = from === 3 ? end : tagEnd(bytes, from, end);
+      const to = tagEnd(bytes, 3, end, from);
       assert.equal(bytes.toString('latin1', from, to), hashed);
     });
   }

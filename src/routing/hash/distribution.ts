@@ -7,8 +7,8 @@
  * well, because its size is fixed and each server then has more points.) What is ejected on top of that moves
  * no key that was handed on to a server which is still well. Each kind says in its header where keys go.
  */
+import { tagEnd, tagStart } from '../../commands/slot.ts';
 import { Crc16Slots } from './crc16.ts';
-import { tagEnd, tagStart } from './hash-tag.ts';
 import { KetamaRing } from './ketama.ts';
 import { MaglevTable } from './maglev.ts';
 import { Modula } from './modula.ts';
@@ -79,7 +79,7 @@ class Tagged implements Distribution {
 
   pick(bytes: Uint8Array, start: number, end: number): number {
     const from = tagStart(bytes, start, end);
-    return this.#inner.pick(bytes, from, from === start ? end : tagEnd(bytes, from, end));
+    return this.#inner.pick(bytes, from, tagEnd(bytes, start, end, from));
   }
 
   withEjected(ejected: readonly boolean[]): Distribution {
