@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import type { Sink } from '../../src/backend/backend.ts';
 import { Command } from '../../src/commands/command.ts';
-import { specByName, UNKNOWN } from '../../src/commands/lookup.ts';
+import { resolve, UNKNOWN } from '../../src/commands/lookup.ts';
 
 /** A whole command, its spec looked up. */
 export function commandOf(...words: readonly string[]): Command {
   const command = new Command(UNKNOWN, Buffer.alloc(0));
   command.fill(words.map((word) => Buffer.from(word, 'latin1')));
-  command.spec = specByName(words[0] ?? '') ?? UNKNOWN;
+  command.spec = resolve(command) ?? UNKNOWN;
   return command;
 }
 

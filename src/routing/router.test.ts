@@ -1,0 +1,346 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commandOf, frameOf, Outcomes } from '../../test/support/sinks.ts';
+import type { Backend, Sink } from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
+import { UNKNOWN } from '../commands/lookup.ts';
+import { linkError } from '../resp/errors.ts';
+import type { Group } from './group.ts';
+import type { Mirror, Route } from './route.ts';
+import { Router } from './router.ts';
+
+const LOST = linkError('closed', 'lost');
+
+/** Writes down what it is sent; answers when told to, or at once. */
+class FakeServer implements Backend {
+  readonly got: string[] = [];
+  readonly waiting: Sink[] = [];
+  /** Answered before `dispatch` returns: a reply, or null for a failure. */
+  atOnce: string | null | undefined;
+
+  dispatch(command: Command, sink: Sink): void {
+    const frame = command.bytes.toString('latin1', command.start, command.end);
+    const words = frame.split('\r\n').filter((_line, index) => index > 0 && index % 2 === 0);
+    assert.equal(frame, frameOf(...words), 'a whole frame and nothing else');
+    assert.equal(command.argc, words.length);
+    this.got.push(words.join(' '));
+    if (this.atOnce === undefined) this.waiting.push(sink);
+    else if (this.atOnce === null) sink.fail(LOST);
+    else say(sink, this.atOnce);
+  }
+
+  answer(text: string): void {
+    say(this.waiting.shift()!, text);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function say(sink: Sink, text: string): void {
+  const bytes = Buffer.from(text, 'latin1');
+  sink.reply(bytes, 0, bytes.length);
+  bytes.fill('#');
+}
+
+/** A key is on the server whose number it ends with; a key that ends with `x` is on none. */
+class FakeGroup implements Group {
+  readonly name: string;
+  readonly servers: readonly FakeServer[];
+  readonly only: Backend | null;
+
+  constructor(name: string, count: number) {
+    this.name = name;
+    this.servers = Array.from({ length: count }, () => new FakeServer());
+    this.only = count === 1 ? this.servers[0]! : null;
+  }
+
+  serverOf(bytes: Buffer, _start: number, end: number): Backend | null {
+    return this.servers[bytes[end - 1]! - 0x30] ?? null;
+  }
+
+  any(): Backend | null {
+    return this.servers[0]!;
+  }
+
+  get got(): string[][] {
+    return this.servers.map((server) => server.got);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function route(prefix: string, group: Group, more: Partial<Route> = {}): Route {
+  return {
+    prefix,
+    removePrefix: false,
+    keyFormat: '',
+    group,
+    readGroup: null,
+    mirrors: [],
+    ...more,
+  };
+}
+
+function mirror(group: FakeGroup, more: Partial<Mirror> = {}): Mirror {
+  const backend = new Router([route('', group)], false, UNKNOWN, null);
+  return { backend, percent: 100, excludeReads: false, ...more };
+}
+
+class Rig {
+  readonly outcomes = new Outcomes();
+  readonly keyless = new FakeServer();
+  readonly router: Router;
+
+  constructor(...routes: Route[]) {
+    this.router = new Router(routes, false, UNKNOWN, this.keyless);
+  }
+
+  /** The line is the name of the outcome too. */
+  ask(line: string): void {
+    this.router.dispatch(commandOf(...line.split(' ')), this.outcomes.sink(line));
+  }
+
+  outcome(line: string): string {
+    this.ask(line);
+    return this.outcomes.all.at(-1)?.slice(line.length) ?? '';
+  }
+}
+
+/** The same servers behind a router that looks at routes and behind one that need not. */
+function bothKinds(count: number): [string, FakeGroup, Rig][] {
+  return ['plain', 'routed'].map((kind) => {
+    const group = new FakeGroup(kind, count);
+    const others = kind === 'plain' ? [] : [route('unused:', new FakeGroup('unused', 1))];
+    return [kind, group, new Rig(route('', group), ...others)];
+  });
+}
+
+test('a command goes to the server of its key, whatever argument that is', () => {
+  for (const [kind, group, rig] of bothKinds(3)) {
+    for (const line of ['GET a1', 'EVAL s 1 a2 b0', 'OBJECT ENCODING a1', 'XREAD STREAMS a0 0']) {
+      rig.ask(line);
+    }
+    assert.deepEqual(
+      group.got,
+      [['XREAD STREAMS a0 0'], ['GET a1', 'OBJECT ENCODING a1'], ['EVAL s 1 a2 b0']],
+      kind,
+    );
+  }
+});
+
+test('a key without a server fails with no host', () => {
+  for (const [kind, , rig] of bothKinds(2)) {
+    for (const line of ['GET ax', 'MGET ax bx', 'SUNION ax bx']) {
+      assert.equal(rig.outcome(line), '!no_host', `${kind} ${line}`);
+    }
+  }
+});
+
+test('several keys on one server pass as they are', () => {
+  for (const [kind, group, rig] of bothKinds(2)) {
+    for (const line of ['MGET a1 b1', 'SUNION a1 b1', 'MSETNX a1 1 b1 2']) rig.ask(line);
+    assert.deepEqual(group.got, [[], ['MGET a1 b1', 'SUNION a1 b1', 'MSETNX a1 1 b1 2']], kind);
+  }
+});
+
+test('several keys on several servers get CROSSSLOT unless the command can be split', () => {
+  for (const [kind, group, rig] of bothKinds(2)) {
+    for (const line of ['SUNION a0 b1', 'MSETNX a0 1 b1 2', 'RENAME a0 b1', 'SUNION a0 bx']) {
+      assert.match(rig.outcome(line), /^=-CROSSSLOT /, `${kind} ${line}`);
+    }
+    assert.deepEqual(group.got, [[], []]);
+  }
+});
+
+test('a split command asks each server once, and its answer is in order', () => {
+  for (const [kind, group, rig] of bothKinds(3)) {
+    rig.ask('MGET a0 b1 c0 d1 e1 f0');
+    assert.deepEqual(group.got, [['MGET a0 c0 f0'], ['MGET b1 d1 e1'], []], kind);
+    group.servers[1]!.answer('*3\r\n:1\r\n:3\r\n:4\r\n');
+    assert.deepEqual(rig.outcomes.all, []);
+    group.servers[0]!.answer('*3\r\n:0\r\n:2\r\n:5\r\n');
+    assert.deepEqual(rig.outcomes.all, [
+      'MGET a0 b1 c0 d1 e1 f0=*6\r\n:0\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n',
+    ]);
+  }
+});
+
+test('pairs stay together when they are split', () => {
+  for (const [kind, group, rig] of bothKinds(2)) {
+    rig.ask('MSET a0 v1 b1 v0 c0 v1');
+    assert.deepEqual(group.got, [['MSET a0 v1 c0 v1'], ['MSET b1 v0']], kind);
+    for (const server of group.servers) server.answer('+OK\r\n');
+    assert.match(rig.outcomes.all[0]!, /=\+OK\r\n$/);
+  }
+});
+
+test('pairs that do not pair up are left to a server to complain about', () => {
+  for (const [kind, group, rig] of bothKinds(2)) {
+    rig.ask('MSET a0 1 b1');
+    assert.deepEqual(group.got.flat(), ['MSET a0 1 b1'], kind);
+  }
+});
+
+test('counts of a split command are added up', () => {
+  for (const name of ['DEL', 'UNLINK', 'EXISTS', 'TOUCH']) {
+    const [[, group, rig]] = bothKinds(2) as [[string, FakeGroup, Rig]];
+    rig.ask(`${name} a0 b1 c1`);
+    assert.deepEqual(group.got, [[`${name} a0`], [`${name} b1 c1`]]);
+    group.servers[0]!.answer(':1\r\n');
+    group.servers[1]!.answer(':2\r\n');
+    assert.match(rig.outcomes.all[0]!, /=:3\r\n$/);
+  }
+});
+
+test('keys without a server are errors in their places only', () => {
+  for (const [kind, group, rig] of bothKinds(2)) {
+    rig.ask('MGET a0 bx c0');
+    group.servers[0]!.answer('*2\r\n:1\r\n:2\r\n');
+    assert.match(rig.outcomes.all[0]!, /=\*3\r\n:1\r\n-no upstream host\r\n:2\r\n$/, kind);
+  }
+});
+
+test('servers that answer or fail before dispatch returns are gathered like others', () => {
+  for (const [kind, group, rig] of bothKinds(3)) {
+    group.servers[0]!.atOnce = null;
+    group.servers[1]!.atOnce = '*1\r\n:1\r\n';
+    group.servers[2]!.atOnce = '*1\r\n:2\r\n';
+    for (let i = 0; i < 3; i++) {
+      assert.equal(rig.outcome('MGET a0 b1 c2'), '=*3\r\n-upstream failure\r\n:1\r\n:2\r\n', kind);
+    }
+  }
+});
+
+test('many split commands at once do not mix their parts', () => {
+  const group = new FakeGroup('g', 4);
+  const rig = new Rig(route('', group));
+  const lines = Array.from(
+    { length: 200 },
+    (_none, i) =>
+      `MGET ${Array.from({ length: (i % 7) + 2 }, (_n, j) => `k${i}.${j}-${(i * 3 + j * j) % 4}`).join(' ')}`,
+  );
+  for (const line of lines) rig.ask(line);
+  for (const server of group.servers.toReversed()) {
+    for (const line of server.got) {
+      const values = line
+        .split(' ')
+        .slice(1)
+        .map((key) => `$${key.length}\r\n${key}\r\n`);
+      server.answer(`*${values.length}\r\n${values.join('')}`);
+    }
+  }
+  assert.equal(rig.outcomes.all.length, lines.length);
+  for (const outcome of rig.outcomes.all) {
+    const [line, reply] = outcome.split('=') as [string, string];
+    const keys = line.split(' ').slice(1);
+    assert.equal(
+      reply,
+      `*${keys.length}\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join('')}`,
+    );
+  }
+});
+
+test('commands without keys go to the one server, or to whoever asks several', () => {
+  const one = new FakeGroup('one', 1);
+  new Rig(route('', one)).ask('DBSIZE');
+  assert.deepEqual(one.got, [['DBSIZE']]);
+  const several = new FakeGroup('several', 2);
+  const rig = new Rig(route('', several));
+  rig.ask('DBSIZE');
+  assert.deepEqual([several.got, rig.keyless.got], [[[], []], ['DBSIZE']]);
+});
+
+test('a script without keys, or with a wrong number of them, is any server’s', () => {
+  const group = new FakeGroup('g', 3);
+  const rig = new Rig(route('', group));
+  for (const line of ['EVAL s 0', 'EVAL s many a1', 'ZUNION 9 a1']) rig.ask(line);
+  assert.equal(group.servers[0]!.got.length, 3);
+});
+
+test('a database is asked for on every server, and each is asked once', () => {
+  const [main, reads] = [new FakeGroup('main', 2), new FakeGroup('reads', 1)];
+  const rig = new Rig(route('', main, { readGroup: reads }), route('a:', main));
+  rig.ask('SELECT 3');
+  assert.deepEqual([main.got, reads.got], [[['SELECT 3'], ['SELECT 3']], [['SELECT 3']]]);
+  main.servers[0]!.answer('+OK\r\n');
+  main.servers[1]!.answer('-ERR DB index is out of range\r\n');
+  reads.servers[0]!.answer('+OK\r\n');
+  assert.deepEqual(rig.outcomes.all, ['SELECT 3=-ERR DB index is out of range\r\n']);
+});
+
+test('a key goes by the longest prefix, and without a route to nobody', () => {
+  const [users, admins] = [new FakeGroup('users', 1), new FakeGroup('admins', 1)];
+  const rig = new Rig(route('user:', users), route('user:admin:', admins));
+  for (const line of ['GET user:1', 'GET user:admin:1']) rig.ask(line);
+  assert.deepEqual([users.got, admins.got], [[['GET user:1']], [['GET user:admin:1']]]);
+  assert.equal(rig.outcome('GET other'), '!no_host');
+  assert.equal(rig.outcome('DBSIZE'), '!no_host');
+});
+
+test('keys are placed as they are written, after their prefix was removed', () => {
+  const group = new FakeGroup('g', 3);
+  const rig = new Rig(
+    route('p:', group, { removePrefix: true, keyFormat: '%KEY%-1' }),
+    route('', group),
+  );
+  for (const line of ['GET p:a', 'MGET p:a b2 p:c', 'GET b2']) rig.ask(line);
+  assert.deepEqual(group.got, [[], ['GET a-1', 'MGET a-1 c-1'], ['MGET b2', 'GET b2']]);
+});
+
+test('reads may go elsewhere than writes', () => {
+  const [main, reads] = [new FakeGroup('main', 2), new FakeGroup('reads', 1)];
+  const rig = new Rig(route('', main, { readGroup: reads }));
+  for (const line of ['GET a1', 'SET a1 x', 'MGET a0 b1', 'EVAL s 1 a0', 'GETDEL a1'])
+    rig.ask(line);
+  assert.deepEqual(reads.got, [['GET a1', 'MGET a0 b1']]);
+  assert.deepEqual(main.got, [['EVAL s 1 a0'], ['SET a1 x', 'GETDEL a1']]);
+});
+
+test('a mirror is sent what the server is sent, and nobody waits for it', () => {
+  const [main, copy] = [new FakeGroup('main', 1), new FakeGroup('copy', 2)];
+  const rig = new Rig(route('p:', main, { removePrefix: true, mirrors: [mirror(copy)] }));
+  copy.servers[1]!.atOnce = null;
+  for (const line of ['SET p:a0 x', 'GET p:b1', 'MGET p:a0 p:b1']) rig.ask(line);
+  assert.deepEqual(main.got, [['SET a0 x', 'GET b1', 'MGET a0 b1']]);
+  assert.deepEqual(copy.got, [
+    ['SET a0 x', 'MGET a0'],
+    ['GET b1', 'MGET b1'],
+  ]);
+  for (const reply of ['+OK\r\n', '_\r\n', '*2\r\n_\r\n_\r\n']) main.servers[0]!.answer(reply);
+  copy.servers[0]!.answer('-ERR no\r\n');
+  assert.equal(rig.outcomes.all.length, 3);
+  assert.ok(rig.outcomes.all.every((outcome) => !outcome.includes('ERR')));
+});
+
+test('a mirror may be spared reads, and be sent a share only', (context) => {
+  const [main, copy, share] = [1, 1, 1].map((count) => new FakeGroup('g', count));
+  const mirrors = [mirror(copy!, { excludeReads: true }), mirror(share!, { percent: 30 })];
+  const rig = new Rig(route('', main!, { mirrors }));
+  let random = 0;
+  context.mock.method(Math, 'random', () => random);
+  for (const [i, line] of ['GET a', 'SET a 1', 'SET a 2', 'SET a 3'].entries()) {
+    random = [0, 0.29, 0.3, 0.99][i]!;
+    rig.ask(line);
+  }
+  assert.deepEqual(copy!.got, [['SET a 1', 'SET a 2', 'SET a 3']]);
+  assert.deepEqual(share!.got, [['GET a', 'SET a 1']]);
+});
+
+test('whose command it is goes with every part of it', () => {
+  const seen: unknown[] = [];
+  const group = new FakeGroup('g', 2);
+  for (const server of group.servers) {
+    server.dispatch = (command) =>
+      void seen.push([command.database, command.protocol, command.affinity]);
+  }
+  const rig = new Rig(route('', group), route('p:', group, { removePrefix: true }));
+  for (const line of ['GET a1', 'MGET a0 b1', 'GET p:a1']) {
+    const command = commandOf(...line.split(' '));
+    Object.assign(command, { database: 9, protocol: 3, affinity: 77 });
+    rig.router.dispatch(command, rig.outcomes.sink(line));
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 4 }, () => [9, 3, 77]),
+  );
+});
