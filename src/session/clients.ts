@@ -37,6 +37,8 @@ export interface ClientAnswer {
 /** Asks the other workers; resolves with their answers. */
 export type AskPeers = (question: ClientQuestion) => Promise<readonly ClientAnswer[]>;
 
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export class Clients {
   readonly sessions: Map<number, Session> = new Map();
   readonly log: Log;
@@ -145,8 +147,17 @@ export class Clients {
     for (const session of this.sessions.values()) {
       session.setPause(this.#pause.writesOnly ? 'write' : 'all');
     }
+    this.#awaitEnd(this.#pause.untilMs);
+  }
+
+  /** A timer of Node ends at once if it is set for more than 24 days: longer pauses take several. */
+  #awaitEnd(untilMs: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#endPause(), Math.max(0, this.#pause.untilMs - Date.now()));
+    const left = Math.max(0, untilMs - Date.now());
+    this.#timer = setTimeout(
+      () => (left > TIMER_MS_MAX ? this.#awaitEnd(untilMs) : this.#endPause()),
+      Math.min(left, TIMER_MS_MAX),
+    );
   }
 
   #endPause(): void {

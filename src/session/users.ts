@@ -85,7 +85,7 @@ export function faultOfRule(rule: string, table: CommandTable): string | null {
   if (!/^[+-]/.test(rule)) return "a rule begins with '+' or '-'";
   const what = rule.slice(1).toLowerCase();
   if (what.startsWith('@')) {
-    const known = what === '@all' || what.slice(1) in Category;
+    const known = what === '@all' || Object.hasOwn(Category, what.slice(1));
     return known ? null : `unknown category '${what}'`;
   }
   return table.specByName(what) === undefined ? `unknown command '${what}'` : null;
