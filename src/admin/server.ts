@@ -10,7 +10,6 @@
  * costs 100 to 160 ms of CPU and 9 MB, this 25 and 5.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -19,6 +18,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Log } from '../core/log.ts';
+import { clearStaleSocket } from '../core/unix-socket.ts';
 import { CONTENT_TYPE, exposition } from './metrics.ts';
 import { merge, type Snapshot } from './snapshot.ts';
 import { type ProcessFigures, statsOf } from './stats.ts';
@@ -101,7 +101,7 @@ export async function startAdmin(
 }
 
 async function listen(server: Server, address: AdminAddress): Promise<string> {
-  if (address.kind === 'unix') removeStaleSocket(address.path);
+  if (address.kind === 'unix') await clearStaleSocket(address.path);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(address.kind === 'unix' ? { path: address.path } : { ...address }, resolve);
@@ -269,13 +269,4 @@ function digest(text: string): Buffer {
 function isForeign(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`;
-}
-
-/** A path left behind by a process that was killed would make `listen` fail for ever. */
-function removeStaleSocket(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-  }
 }

@@ -83,6 +83,7 @@ async function runProxy(config: Config): Promise<number> {
   const { createLog } = await import('./log-output.ts');
   const log = limitRepeats(createLog(config.log.level, config.log.format));
   const stopped = signalled(log);
+  ignoreReload(log);
   const { createProxy } = await import('../proxy.ts');
   let proxy: Awaited<ReturnType<typeof createProxy>>;
   try {
@@ -105,6 +106,13 @@ async function runProxy(config: Config): Promise<number> {
   await proxy.close();
   log.flush();
   return STOPPED;
+}
+
+/** A reload is for a later version; until then the signal must not end what it was meant to refresh. */
+function ignoreReload(log: Log): void {
+  process.on('SIGHUP', () => {
+    log.warn({}, 'SIGHUP: reloading is not available in this version, nothing has changed');
+  });
 }
 
 /** Resolves to the first signal; the second ends the process at once, whatever is under way. */

@@ -146,9 +146,10 @@ function ringSchema(): z.ZodType<RingConfig> {
   return z
     .strictObject({
       minimum_size: integer('Points on the ring, at least.', 1, 8_388_608).prefault(1024),
-      hash: choice('Hash of the points and the keys.', ['xxhash64', 'murmur2']).prefault(
+      hash: choice('Hash of the points; keys are always hashed by MurmurHash2.', [
         'xxhash64',
-      ),
+        'murmur2',
+      ]).prefault('xxhash64'),
     })
     .transform((value): RingConfig => ({ minimumSize: value.minimum_size, hash: value.hash }))
     .describe('The ring of `ketama`, placed as Envoy places it.')

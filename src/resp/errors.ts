@@ -9,7 +9,6 @@
 export const NO_UPSTREAM_HOST = 'no upstream host';
 export const UPSTREAM_FAILURE = 'upstream failure';
 export const UPSTREAM_PROTOCOL_ERROR = 'upstream protocol error';
-export const INVALID_REQUEST = 'invalid request';
 export const NOAUTH = 'NOAUTH Authentication required.';
 export const INVALID_PASSWORD = 'ERR invalid password';
 export const WRONGPASS = 'WRONGPASS invalid username-password pair';

@@ -56,11 +56,14 @@ export class RouteTable {
   readonly #byFirst: (CompiledRoute[] | undefined)[] = new Array(256).fill(undefined);
   readonly #fold: boolean;
   readonly all: readonly CompiledRoute[];
+  /** Every key goes to the same upstream, whatever its prefix: one server of it may speak for all. */
+  readonly hasOneGroup: boolean;
 
   constructor(routes: readonly Route[], caseInsensitive: boolean) {
     this.#fold = caseInsensitive;
     this.all = routes.map((route) => new CompiledRoute(route));
     this.catchAll = this.all.find((route) => route.prefix.length === 0) ?? null;
+    this.hasOneGroup = new Set(this.all.map((route) => route.group)).size === 1;
     const sorted = this.all.toSorted((a, b) => b.prefix.length - a.prefix.length);
     for (const route of sorted) {
       if (route.prefix.length === 0) continue;

@@ -104,17 +104,18 @@ export class Router implements Backend {
       rewrites ||= route?.rewrites ?? false;
     }
     const written = rewrites ? this.#rewriter.rewrite(command, keys, routes) : command;
-    this.#dispatchKeyed(written, sink, keys, routes);
-    const first = routes[0];
-    if (first != null && first.mirrors.length > 0) this.#mirror(written, first.mirrors);
+    const isSent = this.#dispatchKeyed(written, sink, keys, routes);
+    const mirrors = routes[0]?.mirrors ?? [];
+    if (isSent && mirrors.length > 0) this.#mirror(written, mirrors);
   }
 
+  /** False: refused here, so that nobody should see a copy of it. */
   #dispatchKeyed(
     command: Command,
     sink: Sink,
     keys: KeyPositions,
     routes: readonly (CompiledRoute | null)[],
-  ): void {
+  ): boolean {
     const scatter = this.#scatter;
     scatter.begin(keys.count);
     for (let i = 0; i < keys.count; i++) {
@@ -128,7 +129,7 @@ export class Router implements Backend {
             group.serverOf(command.bytes, command.argStart(index), command.argEnd(index)));
       scatter.place(i, server);
     }
-    this.#dispatchPlaced(command, sink, keys);
+    return this.#dispatchPlaced(command, sink, keys);
   }
 
   #placeAll(command: Command, keys: KeyPositions, group: Group): void {
@@ -142,7 +143,7 @@ export class Router implements Backend {
   }
 
   /** The scatter knows the server of every key. */
-  #dispatchPlaced(command: Command, sink: Sink, keys: KeyPositions): void {
+  #dispatchPlaced(command: Command, sink: Sink, keys: KeyPositions): boolean {
     const { spec } = command;
     const scatter = this.#scatter;
     const target = scatter.single;
@@ -156,7 +157,9 @@ export class Router implements Backend {
       scatter.split(command, keys, sink);
     } else {
       replyError(sink, CROSSSLOT);
+      return false;
     }
+    return true;
   }
 
   /** What a session asks on its own account (may this database be selected?) concerns every server. */
@@ -184,7 +187,8 @@ export class Router implements Backend {
     const group = groupFor(route, spec);
     // Scripts may name no keys, and a wrong number of keys is the server's to complain about.
     const isAnyones = isInvalid || spec.keyAt < 0;
-    const server = group.only ?? (isAnyones ? group.any() : null);
+    const only = this.#routes.hasOneGroup ? group.only : null;
+    const server = only ?? (isAnyones ? group.any() : null);
     if (server === null) {
       if (this.#keyless === null) sink.fail(NO_HOST);
       else this.#keyless.dispatch(command, sink);

@@ -2,10 +2,10 @@
  * A place clients connect to: TCP, TLS or a unix path. Accepts up to a limit, watches for idle clients,
  * and drains.
  */
-import { unlinkSync } from 'node:fs';
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Log } from '../core/log.ts';
+import { clearStaleSocket } from '../core/unix-socket.ts';
 import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
 import { Session, type SessionHost } from './session.ts';
 
@@ -72,6 +72,7 @@ export class Listener {
   /** Resolves with the address as text once clients can connect. */
   async listen(): Promise<string> {
     const { address } = this.#options;
+    if (address.kind === 'unix') await clearStaleSocket(address.path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#listenOptions(), () => {
@@ -140,7 +141,6 @@ export class Listener {
     if (address.kind === 'tcp') {
       return { host: address.host, port: address.port, backlog: BACKLOG, reusePort };
     }
-    removeStaleSocket(address.path);
     return { path: address.path, backlog: BACKLOG };
   }
 
@@ -188,13 +188,4 @@ export class Listener {
 function refuse(socket: Socket): void {
   socket.on('error', () => socket.destroy());
   socket.end(TOO_MANY, 'latin1', () => socket.destroy());
-}
-
-/** A path left behind by a process that was killed would make `listen` fail for ever. */
-function removeStaleSocket(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-  }
 }

@@ -308,6 +308,7 @@ export class Session implements Flushable {
       this.#stash.append(bytes, start, end);
       turn.stashEnd = this.#stash.length;
       this.#stashed++;
+      if (turn.stashEnd > this.host.limits.outputBytesMax) this.#closeForOutput(turn.stashEnd);
       return;
     }
     if (!turn.silent) this.#out.append(bytes, start, end);
@@ -369,15 +370,20 @@ export class Session implements Flushable {
     }
     this.#lent.push(out.take());
     if (socket.writableLength > this.host.limits.outputBytesMax) {
-      this.host.figures.slowReadersClosed++;
-      this.host.clients.log.warn(
-        { client: this.id, bytes: socket.writableLength },
-        'client closed: it does not read its replies',
-      );
-      this.close();
+      this.#closeForOutput(socket.writableLength);
     } else if (socket.writableLength > CONGESTED_BYTES) {
       this.#hold |= Hold.congested;
     }
+  }
+
+  /** Replies wait, for the client or for an earlier one of them, and are more than anyone should hold. */
+  #closeForOutput(bytes: number): void {
+    this.host.figures.slowReadersClosed++;
+    this.host.clients.log.warn(
+      { client: this.id, bytes },
+      'client closed: too many bytes of replies wait for it',
+    );
+    this.close();
   }
 
   /** The socket has written all: buffers it held are free. */

@@ -30,7 +30,7 @@ class Rig {
   /** Why no link is opened, if none is. */
   refusal: LinkError | null = null;
   readonly outcomes = new Outcomes();
-  readonly lane = new Lane({ open: () => this.#open() }, 2, 0);
+  readonly lane = new Lane({ open: () => this.#open() }, 2, 0, true);
   readonly #context: TestContext;
 
   constructor(context: TestContext) {

@@ -3,7 +3,8 @@
  *
  *   idle ──dispatch──▶ open ──lost──▶ (first loss: at once) open ──failed──▶ resting ──timer──▶ open …
  *
- * While it rests, commands fail at once: waiting would turn one dead server into everybody's time-out.
+ * While it rests, commands fail at once: waiting would turn one dead server into everybody's time-out. Only
+ * lanes that are kept open a link unasked; a database that one client named once is not dialled for ever.
  */
 import type { Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
@@ -27,6 +28,7 @@ export class Lane {
   readonly protocol: Protocol;
   readonly database: number;
   readonly #host: LaneHost;
+  readonly #isKept: boolean;
   #link: Link | null = null;
   #failure: LinkError | null = null;
   #backoffMs = 0;
@@ -34,10 +36,16 @@ export class Lane {
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
-  constructor(host: LaneHost, protocol: Protocol, database: number) {
+  /** `isKept`: the link is opened again before anyone asks for it. */
+  constructor(host: LaneHost, protocol: Protocol, database: number, isKept: boolean) {
     this.#host = host;
+    this.#isKept = isKept;
     this.protocol = protocol;
     this.database = database;
+  }
+
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   get link(): Link | null {
@@ -76,7 +84,7 @@ export class Lane {
     if (wasReady && performance.now() - this.#openedAt > STEADY_MS) {
       // A restart or a cut: the server is likely to be back. Commands wait in the new link meanwhile.
       this.#backoffMs = 0;
-      this.#open();
+      if (this.#isKept) this.#open();
     } else {
       this.#rest();
     }
@@ -108,7 +116,7 @@ export class Lane {
     const pause = this.#backoffMs / 2 + (Math.random() * this.#backoffMs) / 2;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#open();
+      if (this.#isKept) this.#open();
     }, pause);
     this.#timer.unref();
   }

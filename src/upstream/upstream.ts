@@ -76,7 +76,7 @@ export class Upstream implements Backend {
       options.connectionsPerSecond === null
         ? null
         : new Rate(options.connectionsPerSecond, tick.now);
-    for (let i = 0; i < options.connections; i++) this.#common.push(this.#makeLane(2, 0, i));
+    for (let i = 0; i < options.connections; i++) this.#common.push(this.#makeLane(2, 0, i, true));
   }
 
   /** Connects ahead of the first command. */
@@ -101,7 +101,7 @@ export class Upstream implements Backend {
 
   /** A lane beside those of clients, for health checks. */
   ownLane(): Lane {
-    return this.#makeLane(2, 0, this.#options.connections);
+    return this.#makeLane(2, 0, this.#options.connections, true);
   }
 
   async close(): Promise<void> {
@@ -120,12 +120,28 @@ export class Upstream implements Backend {
     const index = affinity % this.#options.connections;
     const lane = this.#lanes.get(laneKey(protocol, database, index));
     if (lane !== undefined) return lane;
-    if (this.#lanes.size >= LANES_MAX || database >= DATABASES_MAX) return null;
-    return this.#makeLane(protocol, database, index);
+    if (database >= DATABASES_MAX) return null;
+    if (this.#lanes.size >= LANES_MAX && !this.#dropIdleLane()) return null;
+    return this.#makeLane(protocol, database, index, false);
   }
 
-  #makeLane(protocol: Protocol, database: number, index: number): Lane {
-    const lane = new Lane({ open: (opening) => this.#open(opening) }, protocol, database);
+  /** Makes room for another lane; false if all are in use. */
+  #dropIdleLane(): boolean {
+    for (const lane of this.#lanes.values()) {
+      if (lane.isKept || !(lane.link?.isIdle ?? true)) continue;
+      this.#forget(lane);
+      return true;
+    }
+    return false;
+  }
+
+  #forget(lane: Lane): void {
+    for (const [key, known] of this.#lanes) if (known === lane) this.#lanes.delete(key);
+    lane.close(FORGOTTEN);
+  }
+
+  #makeLane(protocol: Protocol, database: number, index: number, isKept: boolean): Lane {
+    const lane = new Lane({ open: (opening) => this.#open(opening) }, protocol, database, isKept);
     this.#lanes.set(laneKey(protocol, database, index), lane);
     return lane;
   }
@@ -164,7 +180,12 @@ export class Upstream implements Backend {
   }
 
   #onClosed(lane: Lane, error: LinkError, wasReady: boolean): void {
-    if (!this.#closed) {
+    if (error === FORGOTTEN) return;
+    if (error.code === 'handshake' && lane.database !== 0) {
+      // The server lives and says no, as to a database it does not have: nothing to try again.
+      this.figures.failures.handshake++;
+      this.#forget(lane);
+    } else if (!this.#closed) {
       this.figures.failures[error.code]++;
       this.#log.warn(
         { server: this.name, code: error.code, reason: error.message },
@@ -196,4 +217,5 @@ function laneKey(protocol: Protocol, database: number, index: number): number {
 
 const NOAUTH = '-NOAUTH ';
 const TOO_MANY_LANES = linkError('busy', 'too many databases are in use on this server');
+const FORGOTTEN = linkError('closed', 'the lane is not needed any more');
 const RATE_LIMITED = linkError('no_host', 'connection rate limit reached');

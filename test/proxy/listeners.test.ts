@@ -1,5 +1,6 @@
 /** Doors and links of every kind: TCP, unix sockets, TLS with certificates of clients. */
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { until } from '../support/bounded.ts';
 import { kept } from '../support/kept.ts';
@@ -170,4 +171,22 @@ test('a door may listen on an IPv6 address', async () => {
 test('servers may be named by host name', async () => {
   await using gate = await startTidegate(shards([`localhost:${server.port}`]));
   assert.equal(await gate.ask('SET', 'k', 'v'), '+OK\r\n');
+});
+
+test('a file where a unix socket should be is left alone, and the start fails', async () => {
+  const path = `${server.directory}/precious.txt`;
+  writeFileSync(path, 'precious');
+  const gate = startTidegate(shards([server.address], {}, { listen: `unix:${path}` }));
+  await assert.rejects(gate, /is no socket/);
+  assert.equal(readFileSync(path, 'utf8'), 'precious');
+});
+
+test('a unix socket that somebody listens on is not taken away', async () => {
+  const config = shards([server.address], {}, { listen: `unix:${server.directory}/taken.sock` });
+  await using gate = await startTidegate(config);
+  // It seems to answer: the first one does.
+  await using second = await startTidegate(config);
+  await until(() => second.exit !== null, 'the second one gives up');
+  assert.match(second.logs, /in use/);
+  assert.equal(await gate.ask('PING'), '+PONG\r\n');
 });

@@ -146,3 +146,21 @@ test('a mirror that comes back gets copies again', async () => {
     50,
   );
 });
+
+test('what is refused here is not mirrored', async () => {
+  await using servers = await startRedises(3);
+  await using gate = await startTidegate({
+    listeners: {
+      main: { routes: [{ prefix: '', upstream: 'main', mirror: [{ upstream: 'shadow' }] }] },
+    },
+    upstreams: {
+      main: { kind: 'shards', servers: servers.addresses.slice(0, 2) },
+      shadow: { kind: 'shards', servers: [servers.addresses[2]!] },
+    },
+  });
+  const pairs = Array.from({ length: 16 }, (_none, index) => [`k${index}`, 'v']).flat();
+  assert.match(await gate.ask('MSETNX', ...pairs), /^-CROSSSLOT/);
+  await gate.ask('SET', 'last', 'v');
+  await until(async () => (await servers[2]!.ask('EXISTS', 'last')) === ':1\r\n', 'the next one');
+  assert.equal(await servers[2]!.ask('DBSIZE'), ':1\r\n');
+});

@@ -292,3 +292,18 @@ test('an op_timeout does not count the time a command waits for its client to re
   const replies = await wire.readAll(20);
   assert.ok(replies.every((reply) => reply.length === 1_000_000 + '$1000000\r\n\r\n'.length));
 });
+
+test('a database that a server does not have is not dialled again and again', async () => {
+  await using server = await startRedis();
+  await using gate = await startTidegate(shards([server.address]));
+  await using wire = await gate.connect();
+  assert.equal(await wire.ask('SELECT', 99), '-ERR DB index is out of range\r\n');
+  const stats = async (): Promise<string> => await server.ask('INFO', 'stats');
+  const connections = async (): Promise<number> =>
+    Number(/total_connections_received:(\d+)/.exec(await stats())?.[1]);
+  const before = await connections();
+  await sleep(1500);
+  // The question itself may be a connection.
+  assert.ok((await connections()) - before <= 2);
+  assert.equal(await wire.ask('SET', 'k', 'v'), '+OK\r\n');
+});
