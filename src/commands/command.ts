@@ -13,6 +13,7 @@ import type { Protocol } from '../resp/types.ts';
 import type { CommandSpec } from './spec.ts';
 
 const ARGUMENTS_MIN = 16;
+const TEXT_BYTES_MAX = 64 * 1024;
 
 export class Command implements Frame {
   bytes: Buffer;
@@ -51,9 +52,21 @@ export class Command implements Frame {
     return this.bytes.subarray(this.argStart(index), this.argEnd(index));
   }
 
-  /** One argument as text (latin1: one character per byte, nothing lost); not for the hot path. */
+  /**
+   * One argument as text (latin1: one character per byte, nothing lost); not for the hot path. Of an argument
+   * longer than any name or number only the beginning: half a gigabyte is no text to JavaScript.
+   */
   text(index: number): string {
-    return this.bytes.toString('latin1', this.argStart(index), this.argEnd(index));
+    const start = this.argStart(index);
+    const end = Math.min(this.argEnd(index), start + TEXT_BYTES_MAX);
+    return this.bytes.toString('latin1', start, end);
+  }
+
+  /** The same, read as UTF-8. */
+  name(index: number): string {
+    const start = this.argStart(index);
+    const end = Math.min(this.argEnd(index), start + TEXT_BYTES_MAX);
+    return this.bytes.toString('utf8', start, end);
   }
 
   /** Makes room for `count` arguments, keeping those already there. */

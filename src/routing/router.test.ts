@@ -344,3 +344,20 @@ test('whose command it is goes with every part of it', () => {
     Array.from({ length: 4 }, () => [9, 3, 77]),
   );
 });
+
+test('a sink that asks again before dispatch returns disturbs neither the parts nor the mirror', () => {
+  const [main, copy] = [new FakeGroup('main', 3), new FakeGroup('copy', 1)];
+  for (const server of main.servers) server.atOnce = null;
+  const rig = new Rig(
+    route('p:', main, { removePrefix: true, mirrors: [mirror(copy)] }),
+    route('', main),
+  );
+  const again = rig.outcomes.sink('again');
+  const first = rig.outcomes.sink('first', () =>
+    rig.router.dispatch(commandOf('MGET', 'x0', 'y1', 'z2'), again),
+  );
+  rig.router.dispatch(commandOf('MGET', 'p:a0', 'p:b1'), first);
+  assert.deepEqual(copy.got, [['MGET a0 b1']]);
+  assert.deepEqual(main.got, [['MGET a0', 'MGET x0'], ['MGET b1', 'MGET y1'], ['MGET z2']]);
+  assert.equal(rig.outcomes.all.length, 2);
+});

@@ -104,8 +104,9 @@ export class Router implements Backend {
       rewrites ||= route?.rewrites ?? false;
     }
     const written = rewrites ? this.#rewriter.rewrite(command, keys, routes) : command;
-    const isSent = this.#dispatchKeyed(written, sink, keys, routes);
+    // Looked up first: a sink that is answered at once may ask again, and the scratch arrays change.
     const mirrors = routes[0]?.mirrors ?? [];
+    const isSent = this.#dispatchKeyed(written, sink, keys, routes);
     if (isSent && mirrors.length > 0) this.#mirror(written, mirrors);
   }
 

@@ -83,7 +83,9 @@ export class Scatter implements KeyGroups {
     piece.protocol = command.protocol;
     piece.affinity = command.affinity;
     const out = new ByteQueue();
-    for (let p = 0; p < this.#servers.length; p++) {
+    // Counted now: the last piece may be answered at once, and its sink may split the next command here.
+    const { pieces } = this;
+    for (let p = 0; p < pieces; p++) {
       const server = this.#servers[p]!;
       if (server === null) {
         gather.piece(p).fail(NO_HOST);
@@ -114,7 +116,10 @@ export class Scatter implements KeyGroups {
     for (let i = 0; i < keys; i++) order[from[targets[i]! + 1]!++] = i;
   }
 
-  /** Name and arguments are copied as they came, heads included. */
+  /**
+   * Name and arguments are copied as they came, heads included. The piece's `offsets` are not set: it goes to a
+   * server, which reads bytes only.
+   */
   #writePiece(out: ByteQueue, command: Command, keys: KeyPositions, p: number, step: number): void {
     const { bytes, start, offsets } = command;
     const { indexes } = keys;

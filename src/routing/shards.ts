@@ -57,6 +57,7 @@ export class Shards implements Group {
   #current: Distribution;
   readonly #checks: HealthCheck[] = [];
   readonly #outliers: Outliers | null;
+  #closed = false;
 
   constructor(options: ShardsOptions, tick: Tick, log: Log) {
     this.name = options.name;
@@ -122,6 +123,7 @@ export class Shards implements Group {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     for (const check of this.#checks) check.close();
     this.#outliers?.close();
     await Promise.all(this.servers.map((server) => server.close()));
@@ -146,7 +148,7 @@ export class Shards implements Group {
   }
 
   #onOrphan(server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void {
-    if (decide(orphan, error, this.#options.retry) === 'fail') {
+    if (this.#closed || decide(orphan, error, this.#options.retry) === 'fail') {
       this.tally.row(orphan.spec.id).failures++;
       orphan.sink.fail(error);
       return;

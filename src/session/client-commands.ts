@@ -72,7 +72,7 @@ function text(verbatim: string): Value {
 }
 
 function setName(session: Session, command: Command): Value {
-  const name = command.arg(2).toString();
+  const name = command.name(2);
   if (!/^[!-~]*$/.test(name)) {
     return error('ERR Client names cannot contain spaces, newlines or special characters.');
   }
@@ -82,7 +82,7 @@ function setName(session: Session, command: Command): Value {
 
 function setInfo(session: Session, command: Command): Value {
   const field = command.text(2).toLowerCase();
-  const value = command.arg(3).toString();
+  const value = command.name(3);
   if (field !== 'lib-name' && field !== 'lib-ver') {
     return error(`ERR Unrecognized option '${command.text(2)}'`);
   }

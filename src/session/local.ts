@@ -76,7 +76,7 @@ function auth(session: Session, command: Command): Value {
   if (command.argc > 3) return error(SYNTAX);
   const { users, figures } = session.host;
   if (users === null) return error(NO_PASSWORD_SET);
-  const name = command.argc === 3 ? command.arg(1).toString() : 'default';
+  const name = command.argc === 3 ? command.name(1) : 'default';
   const user = users.login(name, command.arg(command.argc - 1));
   if (user === null) {
     figures.authFailures++;
@@ -130,11 +130,11 @@ function readHelloOptions(command: Command): HelloOptions | string {
     const word = command.text(i).toLowerCase();
     const more = command.argc - 1 - i;
     if (word === 'auth' && more >= 2) {
-      options.username = command.arg(i + 1).toString();
+      options.username = command.name(i + 1);
       options.password = command.arg(i + 2);
       i += 3;
     } else if (word === 'setname' && more >= 1) {
-      options.name = command.arg(i + 1).toString();
+      options.name = command.name(i + 1);
       i += 2;
     } else {
       return `ERR Syntax error in HELLO option '${command.text(i)}'`;

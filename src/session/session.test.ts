@@ -516,3 +516,37 @@ test('names and values given to this door outlive the buffer they came in', asyn
   client.say('CLIENT GETNAME');
   await client.hears('$5\r\nfirst\r\n');
 });
+
+test('a client that never pauses does not make its held replies pile up', async () => {
+  await using it = await rig({ outputBytesMax: 3_000_000 });
+  const client = it.client();
+  const big = `$50000\r\n${'x'.repeat(50_000)}\r\n`;
+  let asked = 3;
+  let answered = 0;
+  client.say('GET 0', 'GET 1', 'GET 2');
+  await it.backend.asks(3);
+  it.backend.answer('GET 1', big);
+  for (let i = 0; i < 200; i++) {
+    client.say(`GET ${asked}`, `GET ${asked + 1}`);
+    await it.backend.asks(4);
+    it.backend.answer(`GET ${asked}`, big);
+    it.backend.answer(`GET ${asked - 3}`, big);
+    asked += 2;
+    answered += 2;
+  }
+  await until(
+    () => client.heard.length >= answered * big.length,
+    'all that may be written is',
+    3000,
+    1,
+  );
+  assert.equal(it.figures.slowReadersClosed, 0);
+  assert.ok(client.heard === big.repeat(answered));
+});
+
+test('a skip while no replies are wanted leaves it at that', async () => {
+  await using it = await rig();
+  const client = it.client();
+  client.say('CLIENT REPLY OFF', 'CLIENT REPLY SKIP', 'PING', 'PING', 'CLIENT REPLY ON');
+  await client.hears('+OK\r\n');
+});

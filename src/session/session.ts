@@ -12,7 +12,6 @@
 import type { Socket } from 'node:net';
 import type { Backend } from '../backend/backend.ts';
 import { Command } from '../commands/command.ts';
-import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { type CommandTable, checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
@@ -20,7 +19,7 @@ import { giveBack } from '../core/pool.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
 import { encodeValue } from '../resp/encoder.ts';
-import { NO_KEY_PERMISSION, NOAUTH, noCommandPermission } from '../resp/errors.ts';
+import { NOAUTH } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
 import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
 import { error, isError, type Value } from '../resp/value.ts';
@@ -65,6 +64,9 @@ const Gate = {
 /** Replies not yet taken by the kernel beyond which the client is not read any more. */
 const CONGESTED_BYTES = 1024 * 1024;
 
+/** So many bytes written out of the stash are worth moving the rest. */
+const STASH_SPENT_MIN = 64 * 1024;
+
 export class Session implements Flushable {
   readonly id: number;
   readonly host: SessionHost;
@@ -102,6 +104,8 @@ export class Session implements Flushable {
   /** Buffers the socket has not written to the end. */
   readonly #lent: Buffer[] = [];
   #stashed = 0;
+  /** Bytes of the stash that were written out; the rest is waited for. */
+  #stashSpent = 0;
 
   constructor(id: number, socket: Socket, host: SessionHost) {
     this.id = id;
@@ -147,6 +151,8 @@ export class Session implements Flushable {
   }
 
   setReplyMode(mode: 'on' | 'off' | 'skip'): void {
+    // SKIP says nothing while replies are OFF, as in Redis.
+    if (mode === 'skip' && this.#replyMode === 'off') return;
     this.#replyMode = mode;
     if (mode === 'on') this.#gate &= ~Gate.silence;
     else this.#gate |= Gate.silence;
@@ -234,7 +240,7 @@ export class Session implements Flushable {
       return false;
     }
     if ((this.#gate & Gate.permissions) !== 0) {
-      const denial = denialOf(this.user!, command, spec);
+      const denial = this.user!.denialOf(command, spec);
       if (denial !== null) {
         this.host.figures.denied++;
         this.#refuse(command, spec, denial);
@@ -308,7 +314,8 @@ export class Session implements Flushable {
       this.#stash.append(bytes, start, end);
       turn.stashEnd = this.#stash.length;
       this.#stashed++;
-      if (turn.stashEnd > this.host.limits.outputBytesMax) this.#closeForOutput(turn.stashEnd);
+      const held = turn.stashEnd - this.#stashSpent;
+      if (held > this.host.limits.outputBytesMax) this.#closeForOutput(held);
       return;
     }
     if (!turn.silent) this.#out.append(bytes, start, end);
@@ -321,15 +328,37 @@ export class Session implements Flushable {
     while (turn !== null && !turn.waits) {
       if (!turn.silent) {
         this.#out.append(this.#stash.bytes, turn.stashStart, turn.stashEnd);
+        this.#stashSpent += turn.stashEnd - turn.stashStart;
         this.#stashed--;
       }
       turn = this.#leave(turn);
     }
     this.#head = turn;
     if (turn === null) this.#tail = null;
-    if (this.#stashed === 0 && this.#stash.length > 0) this.#stash.clear();
+    if (this.#stashSpent > 0) this.#tidyStash();
     if ((this.#hold & Hold.full) !== 0) this.#checkFull();
     this.#mark();
+  }
+
+  /** A client that never pauses always has something held: what was written must not pile up before it. */
+  #tidyStash(): void {
+    const stash = this.#stash;
+    if (this.#stashed === 0) stash.clear();
+    else if (this.#stashSpent < STASH_SPENT_MIN || this.#stashSpent * 2 < stash.length) return;
+    else this.#compactStash();
+    this.#stashSpent = 0;
+  }
+
+  #compactStash(): void {
+    const old = this.#stash.take();
+    for (let turn = this.#head; turn !== null; turn = turn.next) {
+      if (turn.waits || turn.silent) continue;
+      const start = this.#stash.length;
+      this.#stash.append(old, turn.stashStart, turn.stashEnd);
+      turn.stashStart = start;
+      turn.stashEnd = this.#stash.length;
+    }
+    giveBack(old);
   }
 
   #leave(turn: Turn): Turn | null {
@@ -473,13 +502,6 @@ export class Session implements Flushable {
     this.host.onClosed(this);
   }
 }
-
-function denialOf(user: User, command: Command, spec: CommandSpec): string | null {
-  if (!user.mayRun(spec)) return noCommandPermission(spec.name);
-  return user.mayTouch(command, keysOf(command, scratchKeys)) ? null : NO_KEY_PERMISSION;
-}
-
-const scratchKeys = new KeyPositions();
 
 function refusal(spec: CommandSpec): string {
   if (spec.why !== null) return `ERR ${spec.why}`;

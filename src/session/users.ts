@@ -4,10 +4,11 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Command } from '../commands/command.ts';
-import type { KeyPositions } from '../commands/keys.ts';
+import { KeyPositions, keysOf, sortPatternsOf } from '../commands/keys.ts';
 import { allCommands, BUILT_IN, type CommandTable } from '../commands/lookup.ts';
 import { Category, type CategoryName, type CommandSpec, Flag } from '../commands/spec.ts';
 import { globMatches } from '../core/glob.ts';
+import { NO_KEY_PERMISSION, noCommandPermission } from '../resp/errors.ts';
 
 export interface UserOptions {
   readonly name: string;
@@ -55,19 +56,43 @@ export class User {
     return this.#allowed[spec.id] ?? this.#allowsUnlisted;
   }
 
+  /** Why the command may not run, as Redis words it, or null. */
+  denialOf(command: Command, spec: CommandSpec): string | null {
+    if (!this.mayRun(spec)) return noCommandPermission(spec.name);
+    if (this.#patterns === null) return null;
+    if ((spec.categories & Category.scripting) !== 0 && spec.keyAt < 0) return NO_SCRIPTS;
+    if (!this.#mayTouch(command, keysOf(command, scratchKeys))) return NO_KEY_PERMISSION;
+    const { keySpecs } = spec;
+    return keySpecs.some(({ beginSearch }) => beginSearch.kind === 'unknown')
+      ? sortDenial(command)
+      : null;
+  }
+
   /** Every key of the command matches a pattern. */
-  mayTouch(command: Command, keys: KeyPositions): boolean {
-    if (this.#patterns === null) return true;
+  #mayTouch(command: Command, keys: KeyPositions): boolean {
+    const patterns = this.#patterns!;
     for (let i = 0; i < keys.count; i++) {
       const index = keys.indexes[i]!;
       const start = command.argStart(index);
       const end = command.argEnd(index);
-      if (!this.#patterns.some((pattern) => globMatches(pattern, command.bytes, start, end))) {
+      if (!patterns.some((pattern) => globMatches(pattern, command.bytes, start, end)))
         return false;
-      }
     }
     return true;
   }
+}
+
+const scratchKeys = new KeyPositions();
+
+/** A script names some keys and may touch others; a server checks those as they come, a door cannot. */
+const NO_SCRIPTS = 'NOPERM scripts may touch every key, and this user only some';
+
+/** BY and GET read keys that the command does not name. */
+function sortDenial(command: Command): string | null {
+  const patterns = sortPatternsOf(command, scratchKeys);
+  if (patterns.count === 0) return null;
+  const option = command.text(patterns.indexes[0]! - 1).toUpperCase();
+  return `ERR ${option} option of SORT denied due to insufficient ACL permissions.`;
 }
 
 function bare(pattern: string): string {

@@ -1,6 +1,6 @@
 /** Opens the socket of a link: TCP, TLS or a unix path. Reads land in one buffer shared by all links. */
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, type PeerCertificate } from 'node:tls';
 
 /** Where a server listens. */
 export type Address =
@@ -55,6 +55,7 @@ export function dial(
       ...(tls.cert === null ? {} : { cert: tls.cert }),
       ...(tls.key === null ? {} : { key: tls.key }),
       ...serverNameOf(tls.serverName ?? host),
+      ...(tls.serverName === null ? {} : identityOf(tls.serverName)),
     },
     onConnect,
   );
@@ -63,4 +64,11 @@ export function dial(
 /** SNI carries names only: an address is checked against the certificate but not sent. */
 function serverNameOf(name: string): { servername?: string; host?: string } {
   return /^[\d.]+$|:/.test(name) ? {} : { servername: name };
+}
+
+/** The certificate must be for the name configured, whichever address was dialled. */
+function identityOf(name: string): {
+  checkServerIdentity: (host: string, certificate: PeerCertificate) => Error | undefined;
+} {
+  return { checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate) };
 }
