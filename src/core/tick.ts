@@ -16,20 +16,53 @@ export interface Flushable {
 /** Rounds of flushing in one turn before control goes back to the loop; more would starve reads. */
 const ROUNDS_MAX = 8;
 
+/** A list that is emptied once per turn without touching the length of its array, which is slow to set. */
+class DirtyList {
+  readonly #items: (Flushable | null)[] = [];
+  #count = 0;
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  push(item: Flushable): void {
+    if (this.#count < this.#items.length) this.#items[this.#count] = item;
+    else this.#items.push(item);
+    this.#count++;
+  }
+
+  /** Flushes what is there now; what is marked meanwhile stays for the next round. */
+  flush(): void {
+    const items = this.#items;
+    const count = this.#count;
+    for (let i = 0; i < count; i++) {
+      const item = items[i]!;
+      items[i] = null;
+      item.flush();
+    }
+    const marked = this.#count - count;
+    for (let i = 0; i < marked; i++) {
+      items[i] = items[count + i]!;
+      items[count + i] = null;
+    }
+    this.#count = marked;
+  }
+}
+
 export class Tick {
   /** Milliseconds since the process began, fractional, as of the first event of this turn. */
   now: number = performance.now();
   #armed = false;
-  #upstream: Flushable[] = [];
-  #client: Flushable[] = [];
+  readonly #upstream = new DirtyList();
+  readonly #client = new DirtyList();
   readonly #run = (): void => {
     this.#armed = false;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      if (this.#upstream.length === 0 && this.#client.length === 0) return;
-      if (this.#upstream.length > 0) this.#upstream = drain(this.#upstream);
-      if (this.#client.length > 0) this.#client = drain(this.#client);
+      if (this.#upstream.isEmpty && this.#client.isEmpty) return;
+      this.#upstream.flush();
+      this.#client.flush();
     }
-    if (this.#upstream.length > 0 || this.#client.length > 0) this.begin();
+    if (!(this.#upstream.isEmpty && this.#client.isEmpty)) this.begin();
   };
 
   /** To be called first by every socket event: reads the clock and arms the flush of this turn. */
@@ -49,15 +82,4 @@ export class Tick {
     this.#client.push(target);
     if (!this.#armed) this.begin();
   }
-}
-
-/** Flushes all of `list`; what is marked meanwhile is appended to it and flushed in the same pass or kept. */
-function drain(list: Flushable[]): Flushable[] {
-  const count = list.length;
-  for (let i = 0; i < count; i++) list[i]!.flush();
-  if (list.length === count) {
-    list.length = 0;
-    return list;
-  }
-  return list.slice(count);
 }

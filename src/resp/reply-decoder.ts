@@ -112,7 +112,8 @@ export class ReplyDecoder {
     this.#position = this.end;
     this.#scanned = 0;
     this.#owed = 1;
-    this.#open.length = 0;
+    // Setting the length of an array leaves compiled code even when it changes nothing.
+    if (this.#open.length > 0) this.#open.length = 0;
     return READY;
   }
 

@@ -84,7 +84,7 @@ export class WriteLog {
     const last = this.#last;
     // All is answered and sent: begin the chunk anew instead of walking through memory.
     if (last !== null && free === this.appended) {
-      this.#chunks.length = 0;
+      this.#chunks.pop();
       this.#last = null;
       giveBack(last.bytes);
     }
