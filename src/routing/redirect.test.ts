@@ -13,10 +13,11 @@ function orphan(name: string, more: Partial<Orphan> = {}): Orphan {
     sink: nowhere,
     spec,
     bytes,
+    affinity: 0,
     attempt: 0,
     unsent: false,
     answered: false,
-    time: 0,
+    overtaken: false,
     ...more,
   };
 }
@@ -40,6 +41,10 @@ test('a write is never sent twice, nor what may write', () => {
 
 test('a read that was answered in part is not asked again', () => {
   assert.equal(decide(orphan('get', { answered: true }), CLOSED, ONCE), 'fail');
+});
+
+test('a read behind which its client wrote is not asked again: it would see what came later', () => {
+  assert.equal(decide(orphan('get', { overtaken: true }), CLOSED, ONCE), 'fail');
 });
 
 test('only a lost connection is mended', () => {

@@ -52,7 +52,6 @@ export class Shards implements Group {
   readonly tally: CommandTally = new CommandTally();
   readonly #options: ShardsOptions;
   readonly #log: Log;
-  readonly #tick: Tick;
   readonly #all: Distribution;
   #current: Distribution;
   readonly #checks: HealthCheck[] = [];
@@ -63,10 +62,13 @@ export class Shards implements Group {
     this.name = options.name;
     this.#options = options;
     this.#log = log;
-    this.#tick = tick;
     const owner = {
-      onOrphan: (server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void =>
-        this.#onOrphan(server, lane, orphan, error),
+      onOrphans: (
+        server: Upstream,
+        lane: Lane,
+        orphans: readonly Orphan[],
+        error: LinkError,
+      ): void => this.#onOrphans(server, lane, orphans, error),
       onFailure: (server: Upstream): void =>
         this.#outliers?.onFailure(this.servers.indexOf(server), server.failuresInRow),
       onAlive: (server: Upstream): void => this.#outliers?.onAlive(this.servers.indexOf(server)),
@@ -147,18 +149,20 @@ export class Shards implements Group {
       share < PANIC_SHARE || !out.includes(true) ? this.#all : this.#all.withEjected(out);
   }
 
-  #onOrphan(server: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void {
-    if (this.#closed || decide(orphan, error, this.#options.retry) === 'fail') {
-      this.tally.row(orphan.spec.id).failures++;
-      orphan.sink.fail(error);
-      return;
+  /** Retries go out first: a sink that fails may ask for something new at once. */
+  #onOrphans(server: Upstream, lane: Lane, orphans: readonly Orphan[], error: LinkError): void {
+    const { retry } = this.#options;
+    const retried: Orphan[] = [];
+    const failed: Orphan[] = [];
+    for (const orphan of orphans) {
+      const isRetried = !this.#closed && decide(orphan, error, retry) === 'retry';
+      (isRetried ? retried : failed).push(orphan);
     }
-    server.figures.retries++;
-    const { sink, spec, attempt } = orphan;
-    const bytes = Buffer.from(orphan.bytes);
-    setTimeout(() => {
-      this.#tick.begin();
-      lane.send(bytes, spec, sink, attempt + 1);
-    }, this.#options.retry.backoffMs);
+    server.figures.retries += retried.length;
+    if (retried.length > 0) lane.resend(retried, retry.backoffMs);
+    for (const { sink, spec } of failed) {
+      this.tally.row(spec.id).failures++;
+      sink.fail(error);
+    }
   }
 }

@@ -8,6 +8,8 @@ export const Hold = {
   congested: 4,
   /** CLIENT PAUSE. */
   paused: 8,
+  /** The next command may only run when all before it are answered (a change of protocol or database). */
+  turns: 32,
   /** Nothing more is read from this client. */
   closing: 16,
 } as const;

@@ -60,7 +60,8 @@ function handle(session: Session, command: Command, spec: CommandSpec): Value | 
 }
 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
-function reset(session: Session): Value {
+function reset(session: Session): Value | undefined {
+  if ((session.protocol !== 2 || session.database !== 0) && session.postpone()) return undefined;
   session.protocol = 2;
   session.database = 0;
   session.name = '';
@@ -93,7 +94,7 @@ interface HelloOptions {
 }
 
 /** https://redis.io/commands/hello */
-function hello(session: Session, command: Command): Value {
+function hello(session: Session, command: Command): Value | undefined {
   let protocol = session.protocol;
   if (command.argc > 1) {
     const version = command.text(1);
@@ -101,6 +102,7 @@ function hello(session: Session, command: Command): Value {
       return error('ERR Protocol version is not an integer or out of range');
     if (version !== '2' && version !== '3') return error('NOPROTO unsupported protocol version');
     protocol = version === '2' ? 2 : 3;
+    if (protocol !== session.protocol && session.postpone()) return undefined;
   }
   const options = readHelloOptions(command);
   if (typeof options === 'string') return error(options);
@@ -164,8 +166,9 @@ function loginByHello(session: Session, options: HelloOptions): string | null {
 const DATABASE_MAX = 2 ** 31 - 1;
 
 /**
- * https://redis.io/commands/select. The servers are asked once, on a link that is in that database; the
- * session reads on when they have answered, so that no later command can meet the wrong database.
+ * https://redis.io/commands/select. The servers are asked once, on a link that is in that database, after
+ * all before it is answered; the session reads on when they have answered. So no later command can meet the
+ * wrong database, nor overtake an earlier one on its way to another.
  */
 function select(session: Session, command: Command, spec: CommandSpec): Value | undefined {
   const text = command.text(1);
@@ -175,6 +178,7 @@ function select(session: Session, command: Command, spec: CommandSpec): Value | 
   }
   if (database < 0) return error('ERR DB index is out of range');
   if (database === session.database) return OK;
+  if (session.postpone()) return undefined;
   const turn = session.open(command);
   session.hold(Hold.answer);
   command.spec = spec;

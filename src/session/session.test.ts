@@ -309,35 +309,47 @@ test('a failure is an error line in its place', async () => {
 test('nothing is sent to another database before the servers have agreed to it', async () => {
   await using it = await rig();
   const client = it.client();
-  client.say('GET a', 'SELECT 3', 'GET b');
-  await it.backend.asks(2);
+  client.say('SELECT 3', 'GET b');
+  await it.backend.asks(1);
   await sleep(10);
-  assert.deepEqual(it.backend.lines, ['GET a', 'SELECT 3']);
+  assert.deepEqual(it.backend.lines, ['SELECT 3']);
   it.backend.answer('SELECT 3', '+OK\r\n');
-  await it.backend.asks(2);
+  await it.backend.asks(1);
   assert.deepEqual(
     it.backend.asked.map(({ line, database }) => [line, database]),
-    [
-      ['GET a', 0],
-      ['GET b', 3],
-    ],
+    [['GET b', 3]],
   );
 });
+
+for (const change of ['SELECT 3', 'HELLO 3', 'RESET']) {
+  test(`${change} waits for what was asked before it: on another link it could overtake`, async () => {
+    await using it = await rig();
+    it.backend.atOnce = (line) => (line.startsWith('SELECT') ? '+OK\r\n' : undefined);
+    const client = it.client();
+    if (change === 'RESET') client.say('SELECT 1');
+    client.say('SET a 1', 'GET b', change, 'GET a');
+    await it.backend.asks(2);
+    await sleep(10);
+    it.backend.answer('GET b', '+b\r\n');
+    await sleep(10);
+    const before = it.backend.lines.filter((line) => !line.startsWith('SELECT'));
+    assert.deepEqual(before, ['SET a 1']);
+    it.backend.answer('SET a 1', '+OK\r\n');
+    await until(() => it.backend.lines.includes('GET a'), 'the rest is asked');
+  });
+}
 
 test('a database that is refused leaves the client where it was', async () => {
   await using it = await rig();
   const client = it.client();
-  client.say('SELECT 99', 'GET a', 'SELECT 4', 'GET b');
+  client.say('SELECT 99', 'SELECT 4', 'GET b');
   await it.backend.asks(1);
   it.backend.answer('SELECT 99', '-ERR DB index is out of range\r\n');
-  await it.backend.asks(2);
-  it.backend.asked[1]!.sink.fail(linkError('connect', 'x'));
-  it.backend.asked.splice(1, 1);
-  await it.backend.asks(2);
-  assert.deepEqual(
-    it.backend.asked.map(({ database }) => database),
-    [0, 0],
-  );
+  await it.backend.asks(1);
+  it.backend.asked[0]!.sink.fail(linkError('connect', 'x'));
+  it.backend.asked.splice(0, 1);
+  await it.backend.asks(1);
+  assert.equal(it.backend.asked[0]!.database, 0);
 });
 
 test('a fault is told after the replies before it, and ends the connection', async () => {
@@ -426,12 +438,11 @@ test('HELLO changes the protocol of what comes after it, not of what came before
   await using it = await rig();
   const client = it.client();
   client.say('GET a', 'CLIENT GETNAME', 'HELLO 3', 'CLIENT GETNAME', 'GET b');
-  await it.backend.asks(2);
-  assert.deepEqual(
-    it.backend.asked.map(({ protocol }) => protocol),
-    [2, 3],
-  );
+  await it.backend.asks(1);
+  assert.equal(it.backend.asked[0]!.protocol, 2);
   it.backend.answer('GET a', '+a\r\n');
+  await it.backend.asks(1);
+  assert.equal(it.backend.asked[0]!.protocol, 3);
   it.backend.answer('GET b', '+b\r\n');
   await until(() => client.heard.endsWith('+b\r\n'), 'all is heard');
   assert.match(client.heard, /^\+a\r\n\$-1\r\n%7\r\n[^_]*_\r\n\+b\r\n$/s);

@@ -278,6 +278,17 @@ export class Session implements Flushable {
     return turn;
   }
 
+  /**
+   * Earlier commands are under way: the one at hand is put back, and read again when all are answered. For
+   * what changes protocol or database, and with it the links: on another link it could overtake them.
+   */
+  postpone(): boolean {
+    if (this.#head === null) return false;
+    this.#decoder.unread();
+    this.#holdBack(Hold.turns);
+    return true;
+  }
+
   /** Answers the command under way with a value made here, in its turn. */
   answer(value: Value): void {
     if (this.#head === null && this.#replyMode === 'on') {
@@ -334,7 +345,10 @@ export class Session implements Flushable {
       turn = this.#leave(turn);
     }
     this.#head = turn;
-    if (turn === null) this.#tail = null;
+    if (turn === null) {
+      this.#tail = null;
+      this.#hold &= ~Hold.turns;
+    }
     if (this.#stashSpent > 0) this.#tidyStash();
     if ((this.#hold & Hold.full) !== 0) this.#checkFull();
     this.#mark();

@@ -75,7 +75,7 @@ export class HealthCheck {
     };
     this.checks++;
     const spec = specByName(this.#options.key === '' ? 'ping' : 'exists')!;
-    this.#lane.send(this.#request, spec, sink, 0);
+    this.#lane.send(this.#request, spec, sink);
   }
 
   /** A cluster's redirection is a sign of life. */

@@ -3,9 +3,10 @@ import { type TestContext, test } from 'node:test';
 import { commandOf, Outcomes } from '../../test/support/sinks.ts';
 import type { Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
+import { specByName } from '../commands/lookup.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import { Lane } from './lane.ts';
-import type { Link } from './link.ts';
+import type { Link, Orphan } from './link.ts';
 
 const LOST = linkError('closed', 'lost');
 const REFUSED = linkError('connect', 'refused');
@@ -16,8 +17,19 @@ class FakeLink {
   readonly sinks: Sink[] = [];
   destroyedWith: LinkError | null = null;
 
+  readonly log: string[] = [];
+
   dispatch(_command: Command, sink: Sink): void {
+    this.log.push('dispatch');
     this.sinks.push(sink);
+  }
+
+  pause(ms: number): void {
+    this.log.push(`pause ${ms}`);
+  }
+
+  resend({ bytes }: Orphan): void {
+    this.log.push(`resend ${bytes}`);
   }
 
   destroy(error: LinkError): void {
@@ -47,6 +59,19 @@ class Rig {
 
   get(name: string): void {
     this.lane.dispatch(commandOf('GET', name), this.outcomes.sink(name));
+  }
+
+  orphan(name: string): Orphan {
+    return {
+      sink: this.outcomes.sink(name),
+      spec: specByName('get')!,
+      bytes: Buffer.from(name),
+      affinity: 0,
+      attempt: 0,
+      unsent: false,
+      answered: false,
+      overtaken: false,
+    };
   }
 
   pass(ms: number): void {
@@ -102,7 +127,29 @@ test('a server that accepts and hangs up is not dialled in a loop', (context) =>
   rig.get('a');
   rig.lane.onReady();
   rig.lane.onClosed(LOST, true);
-  assert.equal(rig.links.length, 1);
+  assert.equal(rig.links.length, 2, 'the first loss is free');
+  rig.lane.onReady();
+  rig.lane.onClosed(LOST, true);
+  assert.equal(rig.links.length, 2);
+  rig.pass(20);
+  assert.equal(rig.links.length, 3);
+});
+
+test('what is sent again goes out in the next link before anything newer, after the pause', (context) => {
+  const rig = new Rig(context);
+  rig.get('a');
+  rig.lane.onClosed(LOST, true);
+  rig.lane.resend([rig.orphan('b'), rig.orphan('c')], 20);
+  rig.get('d');
+  assert.deepEqual(rig.links[1]!.log, ['pause 20', 'resend b', 'resend c', 'dispatch']);
+});
+
+test('while it rests nothing is sent again', (context) => {
+  const rig = new Rig(context);
+  rig.get('a');
+  rig.lane.onClosed(REFUSED, false);
+  rig.lane.resend([rig.orphan('b'), rig.orphan('c')], 20);
+  assert.deepEqual(rig.outcomes.all, ['b!connect', 'c!connect']);
 });
 
 test('a link that may not be opened now is tried again later', (context) => {

@@ -1,7 +1,7 @@
 /**
  * A place for one link: opens it when first needed, and again after a loss, with growing pauses.
  *
- *   idle ──dispatch──▶ open ──lost──▶ (first loss: at once) open ──failed──▶ resting ──timer──▶ open …
+ *   idle ──dispatch──▶ open ──lost──▶ (first loss: at once) open ──lost again──▶ resting ──timer──▶ open …
  *
  * While it rests, commands fail at once: waiting would turn one dead server into everybody's time-out. Only
  * lanes that are kept open a link unasked; a database that one client named once is not dialled for ever.
@@ -11,7 +11,7 @@ import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
-import type { Link } from './link.ts';
+import type { Link, Orphan } from './link.ts';
 
 /** What a lane asks of its server. */
 export interface LaneHost {
@@ -62,10 +62,25 @@ export class Lane {
     else link.dispatch(command, sink);
   }
 
-  send(bytes: Buffer, spec: CommandSpec, sink: Sink, attempt: number): void {
+  /** Bytes that are no Command: a health check's. */
+  send(bytes: Buffer, spec: CommandSpec, sink: Sink): void {
     const link = this.#link ?? this.#open();
     if (link === null) sink.fail(this.#failure ?? CLOSED);
-    else link.send(bytes, 0, bytes.length, spec, sink, attempt);
+    else link.send(bytes, spec, sink);
+  }
+
+  /**
+   * Sends commands of the link just lost once more, after a pause. They go first: what their clients send
+   * later waits behind them in the new link, so nobody overtakes himself.
+   */
+  resend(orphans: readonly Orphan[], pauseMs: number): void {
+    const link = this.#link ?? this.#open();
+    if (link === null) {
+      for (const { sink } of orphans) sink.fail(this.#failure ?? CLOSED);
+      return;
+    }
+    link.pause(pauseMs);
+    for (const orphan of orphans) link.resend(orphan);
   }
 
   /** Opens the link if it may; the reason why not is left in `#failure`. */
@@ -81,9 +96,10 @@ export class Lane {
     this.#link = null;
     if (this.#closed) return;
     this.#failure = error;
-    if (wasReady && performance.now() - this.#openedAt > STEADY_MS) {
+    if (wasReady && performance.now() - this.#openedAt > STEADY_MS) this.#backoffMs = 0;
+    if (wasReady && this.#backoffMs === 0) {
       // A restart or a cut: the server is likely to be back. Commands wait in the new link meanwhile.
-      this.#backoffMs = 0;
+      this.#backoffMs = BACKOFF_MS_MIN / 2;
       if (this.#isKept) this.#open();
     } else {
       this.#rest();

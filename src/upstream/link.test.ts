@@ -37,7 +37,7 @@ class Rig implements AsyncDisposable {
   readonly errors: LinkError[] = [];
   readonly tick = new Tick();
   readonly figures = new ServerFigures();
-  onOrphan: (orphan: Orphan) => void = () => {};
+  readonly orphans: Orphan[] = [];
 
   constructor(peer: Peer, options: Partial<LinkOptions>, identity: Partial<Identity>) {
     this.peer = peer;
@@ -46,16 +46,10 @@ class Rig implements AsyncDisposable {
       { protocol: 2, database: 0, credentials: null, ...identity },
       {
         onReady: () => this.events.push('ready'),
-        onClosed: (_link, error) => {
+        onClosed: (_link, error, orphans) => {
           this.events.push(`closed ${error.code}`);
           this.errors.push(error);
-        },
-        onOrphan: (orphan, error) => {
-          const flags = [orphan.unsent && 'unsent', orphan.answered && 'answered'];
-          const words = orphan.bytes.toString('latin1').split('\r\n');
-          this.events.push(`orphan ${words[4]} ${flags.filter(Boolean).join(' ')}`.trim());
-          this.onOrphan(orphan);
-          orphan.sink.fail(error);
+          for (const orphan of orphans) this.#takeOrphan(orphan, error);
         },
         onTimeout: () => this.events.push('timeout'),
         onAlive: () => {},
@@ -70,6 +64,22 @@ class Rig implements AsyncDisposable {
   /** `GET name`, whose outcome is written down under that name. */
   get(name: string, then?: () => void): void {
     this.link.dispatch(commandOf('GET', name), this.outcomes.sink(name, then));
+  }
+
+  /** A command of the client `affinity`, told by its key. */
+  ask(affinity: number, ...words: [string, string, ...string[]]): void {
+    const command = commandOf(...words);
+    command.affinity = affinity;
+    this.link.dispatch(command, this.outcomes.sink(words[1]));
+  }
+
+  #takeOrphan(orphan: Orphan, error: LinkError): void {
+    const { unsent, answered, overtaken } = orphan;
+    const flags = [unsent && 'unsent', answered && 'answered', overtaken && 'overtaken'];
+    const words = orphan.bytes.toString('latin1').split('\r\n');
+    this.events.push(`orphan ${words[4]} ${flags.filter(Boolean).join(' ')}`.trim());
+    this.orphans.push(orphan);
+    orphan.sink.fail(error);
   }
 
   async ready(): Promise<PeerConnection> {
@@ -335,16 +345,58 @@ test('a sink that ends the link while it is answered leaves the rest as orphans,
   assert.deepEqual(await it.outcome(3), ['a=+1\r\n', 'b!closed', 'c!closed']);
 });
 
-test('bytes of an orphan can be read while it is handed over', async () => {
+test('a command behind which its own client may have written is overtaken, others are not', async () => {
+  await using it = await rig();
+  const server = await it.ready();
+  it.ask(1, 'GET', 'a');
+  it.ask(2, 'GET', 'b');
+  it.ask(1, 'SET', 'c', 'x');
+  it.ask(1, 'GET', 'd');
+  it.ask(2, 'GET', 'e');
+  await until(() => server.heard.includes('$1\r\ne'), 'e is heard');
+  it.link.destroy({ code: 'closed' } as LinkError);
+  assert.deepEqual(it.events.slice(2), [
+    'orphan a overtaken',
+    'orphan b',
+    'orphan c',
+    'orphan d',
+    'orphan e',
+  ]);
+});
+
+test('a link that pauses writes nothing before its time, though it is connected', async () => {
+  await using it = await rig({}, { database: 3 });
+  it.link.pause(80);
+  it.get('a');
+  const begun = performance.now();
+  const server = await it.peer.connection();
+  await server.hears(frameOf('SELECT', '3'));
+  server.say('+OK\r\n');
+  await until(() => it.link.isReady, 'it is ready');
+  assert.ok(performance.now() - begun > 60);
+  await server.hears(frameOf('SELECT', '3') + gets('a'));
+  server.say('+1\r\n');
+  assert.deepEqual(await it.outcome(1), ['a=+1\r\n']);
+});
+
+test('a server that speaks unasked in a pause is not believed', async () => {
+  await using it = await rig({}, { database: 3 });
+  it.link.pause(1000);
+  it.get('a');
+  const server = await it.peer.connection();
+  await server.hears(frameOf('SELECT', '3'));
+  server.say('+OK\r\n+stray\r\n');
+  assert.deepEqual(await it.outcome(1), ['a!protocol']);
+});
+
+test('bytes of an orphan can be read after the link is gone', async () => {
   await using it = await rig();
   await it.ready();
-  const seen: string[] = [];
-  it.onOrphan = ({ bytes }) => seen.push(bytes.toString('latin1'));
   const names = Array.from({ length: 30 }, (_none, i) => `${i}`.padEnd(9000, 'x'));
   for (const name of names) it.get(name);
   it.link.destroy({ code: 'closed' } as LinkError);
   assert.deepEqual(
-    seen,
+    it.orphans.map(({ bytes }) => bytes.toString('latin1')),
     names.map((name) => gets(name)),
   );
 });

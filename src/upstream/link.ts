@@ -8,7 +8,7 @@
  * with its reply or with the link; a command that is given up keeps its place without a sink.
  *
  * Commands may come while the socket is still connecting: they wait in the log. Nothing is sent twice
- * here; what becomes of commands whose link died is the owner's decision (`orphan`).
+ * here; what becomes of commands whose link died is the owner's decision (`Orphan`).
  */
 import type { Socket } from 'node:net';
 import type { Sink } from '../backend/backend.ts';
@@ -47,20 +47,22 @@ export interface LinkOptions {
 export interface Orphan {
   readonly sink: Sink;
   readonly spec: CommandSpec;
-  /** The frame; valid during the call. */
+  /** The frame, in memory of the lost link that nobody writes to any more. */
   readonly bytes: Buffer;
+  readonly affinity: number;
   readonly attempt: number;
   /** Nothing of it was written. */
   readonly unsent: boolean;
   /** A part of its reply was read. */
   readonly answered: boolean;
-  readonly time: number;
+  /** The same client sent a later command on this link that may write: its effect must not be seen now. */
+  readonly overtaken: boolean;
 }
 
 export interface LinkOwner {
   onReady(link: Link): void;
-  onClosed(link: Link, error: LinkError): void;
-  onOrphan(orphan: Orphan, error: LinkError): void;
+  /** The link is gone. Every orphan's sink is to be answered; they come in the order of their sending. */
+  onClosed(link: Link, error: LinkError, orphans: readonly Orphan[]): void;
   /** A command ran out of time. */
   onTimeout(): void;
   /** The server answered a command with an error; valid during the call. */
@@ -75,7 +77,7 @@ const SILENCE_MS_MIN = 1000;
 /** More than this waits in the socket: the server does not read, and we keep the rest. */
 const SOCKET_BYTES_MAX = 1024 * 1024;
 
-type State = 'connecting' | 'greeting' | 'ready' | 'closed';
+type State = 'connecting' | 'greeting' | 'pausing' | 'ready' | 'closed';
 
 export class Link implements Flushable {
   readonly protocol: Protocol;
@@ -101,7 +103,10 @@ export class Link implements Flushable {
   #lastReadAt: number;
   #timer: NodeJS.Timeout | null = null;
   #flushTimer: NodeJS.Timeout | null = null;
-  #connectTimer: NodeJS.Timeout | null = null;
+  /** Bounds the time to the greeting's end, then that of a pause. */
+  #stateTimer: NodeJS.Timeout | null = null;
+  /** Nothing is written before this time: see `pause`. */
+  #notBefore = 0;
 
   constructor(
     options: LinkOptions,
@@ -122,7 +127,7 @@ export class Link implements Flushable {
     this.#decoder = new ReplyDecoder(options.reply);
     tick.begin();
     this.#lastReadAt = tick.now;
-    this.#connectTimer = setTimeout(() => {
+    this.#stateTimer = setTimeout(() => {
       this.#end(
         linkError(
           'connect',
@@ -160,16 +165,33 @@ export class Link implements Flushable {
 
   /** Appends the command's bytes and remembers who waits. */
   dispatch(command: Command, sink: Sink): void {
-    this.send(command.bytes, command.start, command.end, command.spec, sink, 0);
+    const { bytes, start, end, spec, affinity } = command;
+    this.#send(bytes, start, end, spec, sink, affinity, 0);
   }
 
-  /** As `dispatch`, for bytes that are no Command any more; `attempt` counts earlier sendings. */
-  send(
+  /** As `dispatch`, for bytes that are no Command. */
+  send(bytes: Buffer, spec: CommandSpec, sink: Sink): void {
+    this.#send(bytes, 0, bytes.length, spec, sink, 0, 0);
+  }
+
+  /** Sends a command of a lost link once more. */
+  resend({ bytes, spec, sink, affinity, attempt }: Orphan): void {
+    this.#send(bytes, 0, bytes.length, spec, sink, affinity, attempt + 1);
+  }
+
+  /** Commands wait here for so long at least before they are written; for a link just opened. */
+  pause(ms: number): void {
+    assert(this.#state === 'connecting', 'only a new link pauses');
+    this.#notBefore = this.#tick.now + ms;
+  }
+
+  #send(
     bytes: Buffer,
     start: number,
     end: number,
     spec: CommandSpec,
     sink: Sink,
+    affinity: number,
     attempt: number,
   ): void {
     assert(this.#state !== 'closed', 'a closed link takes no commands');
@@ -189,7 +211,7 @@ export class Link implements Flushable {
       }
     }
     log.append(bytes, start, end);
-    pending.push(sink, spec, this.#tick.now, log.appended, attempt);
+    pending.push(sink, spec, this.#tick.now, log.appended, affinity, attempt);
     this.#figures.requests++;
     if (this.#timer === null) this.#armTimer();
     this.#mark();
@@ -255,17 +277,31 @@ export class Link implements Flushable {
   #onConnect(): void {
     if (this.#state !== 'connecting') return;
     if (this.#greeting.steps.length === 0) {
-      this.#becomeReady();
+      this.#onGreeted();
       return;
     }
     this.#state = 'greeting';
     this.#socket.write(this.#greeting.bytes);
   }
 
+  #onGreeted(): void {
+    if (this.#stateTimer !== null) clearTimeout(this.#stateTimer);
+    this.#stateTimer = null;
+    const pauseMs = this.#notBefore - performance.now();
+    if (pauseMs <= 0) {
+      this.#becomeReady();
+      return;
+    }
+    this.#state = 'pausing';
+    this.#stateTimer = setTimeout(() => {
+      this.#stateTimer = null;
+      this.#tick.begin();
+      this.#becomeReady();
+    }, pauseMs);
+  }
+
   #becomeReady(): void {
     this.#state = 'ready';
-    if (this.#connectTimer !== null) clearTimeout(this.#connectTimer);
-    this.#connectTimer = null;
     this.#owner.onReady(this);
     // Not written here: what else stands in this read was said before the first command, and answers none.
     this.#mark();
@@ -304,8 +340,7 @@ export class Link implements Flushable {
     const pending = this.#pending;
     if (this.#voids > 0 || pending.voids[pending.head & pending.mask] === 1) this.#shiftVoids();
     if (pending.head === pending.tail || this.#headEnd() > this.#log.flushed) {
-      const text = bytes.toString('latin1', start, Math.min(end, start + 100)).trim();
-      this.#end(linkError('protocol', `the server sent what nothing asked for: ${text}`));
+      this.#end(unasked(bytes, start, end));
       return false;
     }
     const slot = pending.shift();
@@ -355,7 +390,11 @@ export class Link implements Flushable {
   }
 
   #onGreeting(bytes: Buffer, start: number, end: number): boolean {
-    const step = this.#greeting.steps[this.#greeted++]!;
+    const step = this.#greeting.steps[this.#greeted++];
+    if (step === undefined) {
+      this.#end(unasked(bytes, start, end));
+      return false;
+    }
     const type = bytes[start];
     if (type === SIMPLE_ERROR || type === BULK_ERROR) {
       const from = type === BULK_ERROR ? bytes.indexOf(LF, start) : start;
@@ -369,7 +408,7 @@ export class Link implements Flushable {
       );
       return false;
     }
-    if (this.#greeted === this.#greeting.steps.length) this.#becomeReady();
+    if (this.#greeted === this.#greeting.steps.length) this.#onGreeted();
     return true;
   }
 
@@ -448,43 +487,63 @@ export class Link implements Flushable {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#figures.connectionsActive--;
-    for (const timer of [this.#timer, this.#flushTimer, this.#connectTimer]) {
+    for (const timer of [this.#timer, this.#flushTimer, this.#stateTimer]) {
       if (timer !== null) clearTimeout(timer);
     }
     this.#socket.destroy();
     this.#tick.begin();
-    this.#owner.onClosed(this, error);
-    this.#orphanAll(error);
+    this.#owner.onClosed(this, error, this.#takeOrphans());
   }
 
-  #orphanAll(error: LinkError): void {
+  #takeOrphans(): Orphan[] {
     const pending = this.#pending;
+    const overtaken = this.#overtaken();
+    const orphans: Orphan[] = [];
     // What this read already answered is gone from `pending`; the head may have a part of its reply here.
     let answered = this.#decoder.isWithin;
     while (pending.length > 0) {
-      const start = this.#startOf(pending.head);
+      const entry = pending.head;
+      const start = this.#startOf(entry);
       const slot = pending.shift();
       const end = pending.ends[slot]!;
       const sink = pending.sinks[slot]!;
       this.#releasedEnd = end;
       if (sink !== null) {
         pending.sinks[slot] = null;
-        this.#owner.onOrphan(
-          {
-            sink,
-            spec: pending.specs[slot]!,
-            bytes: this.#log.read(start, end),
-            attempt: pending.attempts[slot]!,
-            unsent: end > this.#log.flushed,
-            answered,
-            time: pending.times[slot]!,
-          },
-          error,
-        );
+        orphans.push({
+          sink,
+          spec: pending.specs[slot]!,
+          bytes: this.#log.read(start, end),
+          affinity: pending.affinities[slot]!,
+          attempt: pending.attempts[slot]!,
+          unsent: end > this.#log.flushed,
+          answered,
+          overtaken: overtaken.has(entry),
+        });
       }
       answered = false;
     }
+    return orphans;
   }
+
+  /** Entries behind which their client has another one that is no read. */
+  #overtaken(): Set<number> {
+    const pending = this.#pending;
+    const writers = new Set<number>();
+    const overtaken = new Set<number>();
+    for (let entry = pending.tail - 1; entry >= pending.head; entry--) {
+      const slot = entry & pending.mask;
+      const affinity = pending.affinities[slot]!;
+      if (writers.has(affinity)) overtaken.add(entry);
+      if (!pending.specs[slot]!.isRead) writers.add(affinity);
+    }
+    return overtaken;
+  }
+}
+
+function unasked(bytes: Buffer, start: number, end: number): LinkError {
+  const text = bytes.toString('latin1', start, Math.min(end, start + 100)).trim();
+  return linkError('protocol', `the server sent what nothing asked for: ${text}`);
 }
 
 const BUSY: LinkError = linkError('busy', 'too many commands are under way to this server');

@@ -10,7 +10,7 @@ function sink(): Sink {
 
 /** Each entry is told by its end. */
 function push(pending: Pending, end: number, who: Sink = nowhere): void {
-  pending.push(who, UNKNOWN, end / 2, end, end & 7);
+  pending.push(who, UNKNOWN, end / 2, end, end * 3, end & 7);
 }
 
 function shift(pending: Pending): number {
@@ -41,10 +41,10 @@ test('growing while wrapped around keeps every field of every entry', () => {
     }
     for (let i = 0; i < less; i++, expected++) {
       const slot = pending.shift();
-      const { ends, times, attempts, voids } = pending;
+      const { ends, times, affinities, attempts, voids } = pending;
       assert.deepEqual(
-        [ends[slot], times[slot], attempts[slot], voids[slot]],
-        [expected, expected / 2, expected & 7, 0],
+        [ends[slot], times[slot], affinities[slot], attempts[slot], voids[slot]],
+        [expected, expected / 2, expected * 3, expected & 7, 0],
       );
       assert.equal(pending.sinks[slot], sinks.get(expected));
       assert.equal(pending.specs[slot], UNKNOWN);

@@ -28,6 +28,8 @@ export class Pending {
   times: Float64Array = new Float64Array(CAPACITY_MIN);
   /** Where its bytes end in the write log. */
   ends: Float64Array = new Float64Array(CAPACITY_MIN);
+  /** Whose command it is: see `Command.affinity`. */
+  affinities: Float64Array = new Float64Array(CAPACITY_MIN);
   /** How often it was sent before. */
   attempts: Uint8Array = new Uint8Array(CAPACITY_MIN);
   voids: Uint8Array = new Uint8Array(CAPACITY_MIN);
@@ -36,13 +38,21 @@ export class Pending {
     return this.tail - this.head;
   }
 
-  push(sink: Sink, spec: CommandSpec, time: number, end: number, attempt: number): void {
+  push(
+    sink: Sink,
+    spec: CommandSpec,
+    time: number,
+    end: number,
+    affinity: number,
+    attempt: number,
+  ): void {
     if (this.tail - this.head > this.mask) this.#grow();
     const slot = this.tail++ & this.mask;
     this.sinks[slot] = sink;
     this.specs[slot] = spec;
     this.times[slot] = time;
     this.ends[slot] = end;
+    this.affinities[slot] = affinity;
     this.attempts[slot] = attempt;
     this.voids[slot] = 0;
   }
@@ -61,6 +71,7 @@ export class Pending {
     const specs = new Array<CommandSpec | null>(grown).fill(null);
     const times = new Float64Array(grown);
     const ends = new Float64Array(grown);
+    const affinities = new Float64Array(grown);
     const attempts = new Uint8Array(grown);
     const voids = new Uint8Array(grown);
     for (let i = this.head; i < this.tail; i++) {
@@ -70,6 +81,7 @@ export class Pending {
       specs[to] = this.specs[from]!;
       times[to] = this.times[from]!;
       ends[to] = this.ends[from]!;
+      affinities[to] = this.affinities[from]!;
       attempts[to] = this.attempts[from]!;
       voids[to] = this.voids[from]!;
     }
@@ -77,6 +89,7 @@ export class Pending {
     this.specs = specs;
     this.times = times;
     this.ends = ends;
+    this.affinities = affinities;
     this.attempts = attempts;
     this.voids = voids;
     this.mask = grown - 1;

@@ -36,7 +36,9 @@ class Rig implements AsyncDisposable {
         ...options,
       },
       {
-        onOrphan: (_upstream, _lane, orphan, error) => orphan.sink.fail(error),
+        onOrphans: (_upstream, _lane, orphans, error) => {
+          for (const { sink } of orphans) sink.fail(error);
+        },
         onFailure: (upstream) => this.events.push(`failure ${upstream.failuresInRow}`),
         onAlive: () => this.events.push('alive'),
       },

@@ -30,8 +30,8 @@ export interface UpstreamOptions extends LinkOptions {
 
 /** What happens to commands whose link was lost, and who is told of health. */
 export interface UpstreamOwner {
-  /** Answers the orphan's sink, at once or later. */
-  onOrphan(upstream: Upstream, lane: Lane, orphan: Orphan, error: LinkError): void;
+  /** Answers the sinks of all orphans, at once or later; called before the lane takes anything else. */
+  onOrphans(upstream: Upstream, lane: Lane, orphans: readonly Orphan[], error: LinkError): void;
   /** A command or a connection failed for a reason of transport. */
   onFailure(upstream: Upstream): void;
   /** The server said something after a failure. */
@@ -162,8 +162,10 @@ export class Upstream implements Backend {
           wasReady = true;
           lane.onReady();
         },
-        onClosed: (_link, error) => this.#onClosed(lane, error, wasReady),
-        onOrphan: (orphan, error) => this.#owner.onOrphan(this, lane, orphan, error),
+        onClosed: (_link, error, orphans) => {
+          this.#onClosed(lane, error, wasReady);
+          if (orphans.length > 0) this.#owner.onOrphans(this, lane, orphans, error);
+        },
         onTimeout: () => this.#onFailure(),
         onErrorReply: (bytes, start, end) => this.#onErrorReply(bytes, start, end),
         onAlive: () => {

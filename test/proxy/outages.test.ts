@@ -4,10 +4,12 @@ import { test } from 'node:test';
 import { sleep, timed, until } from '../support/bounded.ts';
 import { startFaultyLink } from '../support/faulty-link.ts';
 import { connectionsTo } from '../support/leaks.ts';
+import { startPeer } from '../support/peer.ts';
 import { keysByServer } from '../support/placement.ts';
 import { startRedis, startRedises } from '../support/redis.ts';
+import { frameOf } from '../support/sinks.ts';
 import { shards, startTidegate } from '../support/tidegate.ts';
-import { bulk } from '../support/wire.ts';
+import { bulk, encode } from '../support/wire.ts';
 
 const FAILURE = '-upstream failure\r\n';
 /** Busy for ARGV[1] milliseconds, then answers KEYS[1]. */
@@ -149,6 +151,68 @@ test('a read whose link is lost is asked once more', async () => {
   link.heal();
   link.cut();
   assert.equal(await reply, bulk('v'));
+});
+
+test('a read whose link is lost is not asked again behind a write of its own client', async () => {
+  await using server = await startPeer();
+  await using gate = await startTidegate(
+    shards([`127.0.0.1:${server.port}`], { op_timeout: '3s' }),
+  );
+  await using wire = await gate.connect();
+  await using other = await gate.connect();
+  wire.write(
+    Buffer.concat(
+      [
+        ['GET', 'a'],
+        ['SET', 'a', '1'],
+        ['GET', 'b'],
+      ].map(encode),
+    ),
+  );
+  const first = await server.connection();
+  await until(() => first.heard.includes('$1\r\nb\r\n'), 'all has arrived');
+  const another = other.ask('GET', 'c');
+  await until(() => first.heard.includes('$1\r\nc\r\n'), 'the other client is heard');
+  first.reset();
+  const second = await server.connection(1);
+  await second.hears(frameOf('GET', 'b') + frameOf('GET', 'c'));
+  second.say('+b\r\n+c\r\n');
+  assert.deepEqual(
+    [await wire.read(), await wire.read(), await wire.read()],
+    [FAILURE, FAILURE, '+b\r\n'],
+  );
+  assert.equal(await another, '+c\r\n');
+});
+
+test('a write that comes while a lost read waits for its second try does not overtake it', async () => {
+  await using server = await startPeer();
+  await using gate = await startTidegate(
+    shards([`127.0.0.1:${server.port}`], {
+      op_timeout: '3s',
+      retry: { reads: 1, backoff: '200ms' },
+    }),
+  );
+  await using wire = await gate.connect();
+  wire.write(encode(['GET', 'a']));
+  const first = await server.connection();
+  await first.hears(frameOf('GET', 'a'));
+  first.reset();
+  await server.connection(1);
+  wire.write(
+    Buffer.concat(
+      [
+        ['SET', 'a', '1'],
+        ['GET', 'a'],
+      ].map(encode),
+    ),
+  );
+  const second = await server.connection(1);
+  await second.hears(frameOf('GET', 'a') + frameOf('SET', 'a', '1') + frameOf('GET', 'a'));
+  second.say('+old\r\n+OK\r\n+1\r\n');
+  assert.deepEqual(
+    [await wire.read(), await wire.read(), await wire.read()],
+    ['+old\r\n', '+OK\r\n', '+1\r\n'],
+  );
 });
 
 for (const args of [
