@@ -168,6 +168,7 @@ function shardOptions(server: ServerConfig, upstream: UpstreamConfig): ShardOpti
         : { username: server.auth.username ?? '', password: server.auth.password },
     database: upstream.database,
     connections: upstream.connections,
+    dedicatedMax: upstream.dedicatedMax,
     connectionsPerSecond: upstream.connectionRate,
     connectTimeoutMs: upstream.connectTimeoutMs,
     opTimeoutMs: upstream.opTimeoutMs,

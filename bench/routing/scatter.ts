@@ -1,5 +1,10 @@
 /** What splitting and gathering cost without any socket: MGET over four servers that answer at once. */
-import type { Backend, Sink } from '../../src/backend/backend.ts';
+import {
+  type Backend,
+  NOTHING_TO_LEND,
+  type Refusal,
+  type Sink,
+} from '../../src/backend/backend.ts';
 import { Command } from '../../src/commands/command.ts';
 import { specByName, UNKNOWN } from '../../src/commands/lookup.ts';
 import type { Group } from '../../src/routing/group.ts';
@@ -21,6 +26,10 @@ class Canned implements Backend {
       this.#replies.set(count, reply);
     }
     sink.reply(reply, 0, reply.length);
+  }
+
+  lease(): Refusal {
+    return NOTHING_TO_LEND;
   }
 
   async close(): Promise<void> {

@@ -22,9 +22,47 @@ export interface Sink {
 export interface Backend {
   /** `command` is valid only until this returns. */
   dispatch(command: Command, sink: Sink): void;
+  /**
+   * Lends a connection to the server of the command's keys; the command itself is not sent. The borrower
+   * gives it back by `release` or `abandon`, once.
+   */
+  lease(command: Command, holder: LeaseHolder): Lease | Refusal;
   /** Waits for what is under way, then lets go of every resource. */
   close(): Promise<void>;
 }
+
+/** Why there is no connection: the error line for the client, without its `-`. A `LinkError` is one. */
+export interface Refusal {
+  readonly reply: string;
+}
+
+/** Who has borrowed a connection. */
+export interface LeaseHolder {
+  /** It is gone, unasked; what was under way has failed before. Nothing is to be given back. */
+  onLost(): void;
+}
+
+/**
+ * A connection lent to one client: what is sent on it runs in the order sent, and nothing of anybody else in
+ * between. For transactions, and for commands that hold their connection.
+ */
+export interface Lease {
+  /** The keys of `command`, if it has any, are where this connection leads. */
+  carries(command: Command): boolean;
+  /** As `Backend.dispatch`. Keys that are elsewhere are answered with CROSSSLOT and the command is not sent. */
+  dispatch(command: Command, sink: Sink): void;
+  /** For one that may wait at the server, `waitMs` (or for ever) on top of the time any command has. */
+  dispatchWaiting(command: Command, sink: Sink, waitMs: number): void;
+  /** Ends the wait of the command under way: it is answered as at its time-out, or with an error. */
+  unblock(withError: boolean): void;
+  /** Gives it back clean: all is answered, nothing is watched, collected or selected on it. */
+  release(): void;
+  /** Gives it up: it is closed, and what is under way on it fails. */
+  abandon(): void;
+}
+
+/** What has no connection to lend. */
+export const NOTHING_TO_LEND: Refusal = { reply: 'ERR no server here has a connection to lend' };
 
 /** Wraps a backend; the order of layers is written once, in proxy.ts. */
 export type Layer = (next: Backend) => Backend;

@@ -77,6 +77,18 @@ export class Command implements Frame {
     this.offsets = grown;
   }
 
+  /** The same command in bytes of its own: for whoever needs it longer than its decoder keeps it. */
+  copy(): Command {
+    const copy = new Command(this.spec, Buffer.from(this.bytes.subarray(this.start, this.end)));
+    copy.end = copy.bytes.length;
+    copy.argc = this.argc;
+    copy.offsets = this.offsets.slice(0, Math.max(ARGUMENTS_MIN, this.argc) * 2);
+    copy.database = this.database;
+    copy.protocol = this.protocol;
+    copy.affinity = this.affinity;
+    return copy;
+  }
+
   /** Becomes the command made of `words`, in a frame of its own; an empty list leaves `argc` 0. */
   fill(words: readonly Uint8Array[]): void {
     this.bytes = encodeWords(words);

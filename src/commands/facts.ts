@@ -6,6 +6,7 @@
  * and start-up must be short, so nothing here is read before somebody asks.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import type { WaitSpec } from './spec.ts';
 
 export interface FactArgument {
   readonly name: string;
@@ -45,7 +46,11 @@ export interface CommandFact {
   readonly keys?: readonly FactKeySpec[];
   readonly tips?: readonly string[];
   /** Absent: `route`. */
-  readonly door?: 'split' | 'local' | 'lease' | 'refuse';
+  readonly door?: 'split' | 'local' | 'block' | 'transaction' | 'lease' | 'refuse';
+  /** How long it may hold its connection: see `WaitSpec`. */
+  readonly wait?: WaitSpec;
+  /** Runs inside MULTI too instead of being queued. */
+  readonly atOnce?: boolean;
   readonly why?: string;
   readonly doorNote?: string;
   readonly cacheable?: boolean;

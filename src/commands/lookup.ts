@@ -111,6 +111,8 @@ export const UNKNOWN: CommandSpec = {
   isWrite: false,
   door: 'route',
   why: null,
+  wait: null,
+  atOnce: false,
   since: '',
   group: '',
   subcommands: null,
@@ -240,6 +242,7 @@ function specOfRow(
 ): CommandSpec {
   const [name, arity, flags, categories, keys, firstKey, lastKey, keyStep] = row;
   const [, , , , , , , , tipsPlace, door, whyPlace, cacheable, sincePlace, groupPlace] = row;
+  const [, , , , , , , , , , , , , , wait, atOnce] = row;
   const keySpecs = keys.map((place) => KEY_SPECS[place]!);
   const tips = TIPS[tipsPlace]!;
   return {
@@ -261,6 +264,8 @@ function specOfRow(
     isWrite: (flags & Flag.write) !== 0,
     door,
     why: whyPlace < 0 ? null : TEXTS[whyPlace]!,
+    wait,
+    atOnce: atOnce === 1,
     since: TEXTS[sincePlace]!,
     group: TEXTS[groupPlace]!,
     subcommands,

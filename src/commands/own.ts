@@ -1,6 +1,8 @@
 /** The few commands that are sent on the door's own account, as bytes: greetings and health checks. */
 import { encodeWords } from '../resp/frame.ts';
 import type { Protocol } from '../resp/types.ts';
+import type { Command } from './command.ts';
+import { specByName } from './lookup.ts';
 
 function frame(...words: string[]): Buffer {
   return encodeWords(words.map((word) => Buffer.from(word)));
@@ -25,6 +27,43 @@ export function select(database: number): Buffer {
 /** https://redis.io/commands/ping */
 export function ping(): Buffer {
   return frame('PING');
+}
+
+/** https://redis.io/commands/client-id: the number `CLIENT UNBLOCK` wants. */
+export function clientId(): Buffer {
+  return frame('CLIENT', 'ID');
+}
+
+/** https://redis.io/commands/client-unblock */
+export function clientUnblock(id: number, withError: boolean): Buffer {
+  return frame('CLIENT', 'UNBLOCK', String(id), withError ? 'ERROR' : 'TIMEOUT');
+}
+
+export const UNBLOCK_NAME = 'client|unblock';
+
+/** What each command does to a transaction. */
+export const TRANSACTION: Readonly<
+  Record<string, 'begin' | 'run' | 'drop' | 'watch' | 'unwatch' | 'select'>
+> = {
+  multi: 'begin',
+  exec: 'run',
+  discard: 'drop',
+  watch: 'watch',
+  unwatch: 'unwatch',
+  select: 'select',
+};
+
+export const MULTI_NAME = 'multi';
+export const DISCARD_NAME = 'discard';
+export const UNWATCH_NAME = 'unwatch';
+export const PING_NAME = 'ping';
+
+/** A command of one word, in the database and protocol of another. */
+export function commandLike(like: Command, name: string): Command {
+  const command = like.copy();
+  command.fill([Buffer.from(name)]);
+  command.spec = specByName(name)!;
+  return command;
 }
 
 /** https://redis.io/commands/exists */

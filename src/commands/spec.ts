@@ -123,10 +123,21 @@ export type ResponsePolicy =
  * - `route`: to the server of its keys, unchanged but for rewritten keys (the default)
  * - `split`: into one command per server, replies gathered
  * - `local`: answered by the session itself
- * - `lease`: needs a connection of its own (blocking, MULTI, SUBSCRIBE, MONITOR)
+ * - `block`: may wait at its server, then on a connection lent to this client alone
+ * - `transaction`: MULTI, EXEC and those that belong to them; on a connection lent for as long
+ * - `lease`: needs a connection of its own in a way this version does not know (SUBSCRIBE, MONITOR)
  * - `refuse`: cannot work through a door; `why` is the sentence for the client
  */
-export type Door = 'route' | 'split' | 'local' | 'lease' | 'refuse';
+export type Door = 'route' | 'split' | 'local' | 'block' | 'transaction' | 'lease' | 'refuse';
+
+/** Where a command says how long it may wait; 0 there means for ever. */
+export interface WaitSpec {
+  /** The argument; negative: counted from the end. */
+  readonly at?: number;
+  /** Or the argument behind this word; without the word the command does not wait. */
+  readonly keyword?: string;
+  readonly unit: 's' | 'ms';
+}
 
 export interface CommandSpec {
   /** Dense index, stable within one build: figures per command are arrays indexed by it. */
@@ -159,6 +170,10 @@ export interface CommandSpec {
   readonly door: Door;
   /** With `door: 'refuse'`: the sentence that tells a client why. */
   readonly why: string | null;
+  /** Null: it never waits at the server. */
+  readonly wait: WaitSpec | null;
+  /** Inside MULTI it is not queued but runs. */
+  readonly atOnce: boolean;
   /** Which versions know it, for documentation: `redis 1.0.0`, `valkey 9.0.0`. */
   readonly since: string;
   readonly group: string;

@@ -115,6 +115,7 @@ export interface UpstreamConfig {
   readonly tls: UpstreamTlsConfig | null;
   /** Shared connections per server and worker. */
   readonly connections: number;
+  readonly dedicatedMax: number;
   readonly connectTimeoutMs: number;
   readonly opTimeoutMs: number;
   readonly flush: FlushConfig;

@@ -14,7 +14,7 @@ const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   'listeners.*': ['external_auth', 'concurrency', 'faults'],
   'listeners.*.users.*': ['rate'],
   'listeners.*.routes.*': ['cache'],
-  'upstreams.*': ['service', 'dedicated_max', 'read_policy', 'redirects_max', 'topology', 'outage'],
+  'upstreams.*': ['service', 'read_policy', 'redirects_max', 'topology', 'outage'],
 };
 
 /** `path` leads to the mapping that holds `key`. */

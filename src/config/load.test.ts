@@ -71,6 +71,7 @@ test('a small file gets every default, normalised', () => {
     database: 0,
     tls: null,
     connections: 1,
+    dedicatedMax: 256,
     connectTimeoutMs: 5000,
     opTimeoutMs: 1000,
     flush: { maxBytes: 0, timeoutMs: 3 },

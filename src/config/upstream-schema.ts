@@ -65,6 +65,11 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
     connections: integer('Shared pipelined connections per server and worker.', 1, 1024).prefault(
       1,
     ),
+    dedicated_max: integer(
+      'Connections per server and worker lent to transactions and to commands that wait.',
+      0,
+      1_000_000,
+    ).prefault(256),
     connect_timeout: duration('How long connecting may take.', 'positive').prefault('5s'),
     op_timeout: duration('How long a reply may take.', 'positive').prefault('1s'),
     flush: flushSchema(),
@@ -87,6 +92,7 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
       database: value.database,
       tls: value.tls ?? null,
       connections: value.connections,
+      dedicatedMax: value.dedicated_max,
       connectTimeoutMs: value.connect_timeout,
       opTimeoutMs: value.op_timeout,
       flush: value.flush,

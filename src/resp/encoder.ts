@@ -3,7 +3,7 @@
  * makes of them: a map a flat array, a set an array, a boolean 1 or 0, a double and a verbatim string bulk strings.
  */
 
-import type { ByteQueue } from '../core/bytes.ts';
+import { ByteQueue } from '../core/bytes.ts';
 import { errorLine } from './errors.ts';
 import type { Protocol } from './types.ts';
 import type { Value } from './value.ts';
@@ -29,6 +29,7 @@ function encodeTagged(out: ByteQueue, value: Tagged, protocol: Protocol): void {
   else if ('push' in value) encodeList(out, protocol === 3 ? '>' : '*', value.push, protocol);
   else if ('double' in value) encodeDouble(out, value.double, protocol);
   else if ('bigNumber' in value) encodeBigNumber(out, value.bigNumber, protocol);
+  else if ('nullArray' in value) out.appendLatin1(protocol === 3 ? '_\r\n' : '*-1\r\n');
   else if (protocol === 2) encodeText(out, value.verbatim);
   else {
     const bytes = Buffer.from(value.verbatim);
@@ -36,6 +37,15 @@ function encodeTagged(out: ByteQueue, value: Tagged, protocol: Protocol): void {
     out.append(bytes, 0, bytes.length);
     out.appendLatin1('\r\n');
   }
+}
+
+/** The bytes of a value, in memory of their own. */
+export function encoded(value: Value, protocol: Protocol): Buffer {
+  const out = new ByteQueue();
+  encodeValue(out, value, protocol);
+  const bytes = Buffer.from(out.bytes.subarray(0, out.length));
+  out.clear();
+  return bytes;
 }
 
 export function encodeError(out: ByteQueue, text: string): void {

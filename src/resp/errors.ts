@@ -69,6 +69,18 @@ export function noCommandPermission(command: string): string {
   return `NOPERM this user has no permissions to run the '${command}' command`;
 }
 
+/** A command without keys where one server would answer for its part only. */
+export function severalServers(command: string): string {
+  return `ERR '${command}' names no key and several servers are behind this door: on a connection of one of them it would speak for that one only`;
+}
+
+export const MULTI_NESTED = 'ERR MULTI calls can not be nested';
+export const WATCH_INSIDE_MULTI = 'ERR WATCH inside MULTI is not allowed';
+export const EXEC_WITHOUT_MULTI = 'ERR EXEC without MULTI';
+export const DISCARD_WITHOUT_MULTI = 'ERR DISCARD without MULTI';
+export const EXECABORT = 'EXECABORT Transaction discarded because of previous errors.';
+export const NOT_IN_TRANSACTION = 'ERR Command not allowed inside a transaction';
+
 export function finishedWithErrors(count: number): string {
   return `finished with ${count} error(s)`;
 }

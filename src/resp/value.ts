@@ -19,11 +19,14 @@ export type Value =
   | { readonly verbatim: string; readonly format: 'txt' | 'mkd' }
   | { readonly map: readonly (readonly [Value, Value])[] }
   | { readonly set: readonly Value[] }
-  | { readonly push: readonly Value[] };
+  | { readonly push: readonly Value[] }
+  | { readonly nullArray: true };
 
 export const OK: Value = { status: 'OK' };
 
-/** The null array of RESP2 (`*-1`) differs from the null bulk string only there. */
+/** RESP2 has two nulls: `*-1` where an array was expected, `$-1` else. RESP3 has one. */
+export const NULL_ARRAY: Value = { nullArray: true };
+
 export function status(text: string): Value {
   return { status: text };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandOf, frameOf, Outcomes } from '../../test/support/sinks.ts';
-import type { Backend, Sink } from '../backend/backend.ts';
+import { type Backend, NOTHING_TO_LEND, type Refusal, type Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { UNKNOWN } from '../commands/lookup.ts';
 import { linkError } from '../resp/errors.ts';
@@ -31,6 +31,10 @@ class FakeServer implements Backend {
 
   answer(text: string): void {
     say(this.waiting.shift()!, text);
+  }
+
+  lease(): Refusal {
+    return NOTHING_TO_LEND;
   }
 
   async close(): Promise<void> {}

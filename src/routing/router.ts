@@ -8,12 +8,20 @@
  *
  * Keys are rewritten before they are placed, so that a key is where a client of the servers looks for it.
  */
-import { type Backend, nowhere, type Sink } from '../backend/backend.ts';
+import {
+  type Backend,
+  type Lease,
+  type LeaseHolder,
+  nowhere,
+  type Refusal,
+  type Sink,
+} from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { CROSSSLOT, linkError } from '../resp/errors.ts';
 import { replyError } from './answers.ts';
+import { Borrower } from './borrow.ts';
 import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
 import { Rewriter } from './rewriter.ts';
@@ -30,6 +38,7 @@ export class Router implements Backend {
   readonly #keyless: Backend | null;
   readonly #rewriter: Rewriter;
   readonly #scatter: Scatter;
+  readonly #borrower: Borrower;
   /** Route of each key of the command under way. */
   readonly #found: (CompiledRoute | null)[] = [];
 
@@ -52,6 +61,7 @@ export class Router implements Backend {
     this.#plain = isPlain ? first!.group : null;
     this.#rewriter = new Rewriter(unknown);
     this.#scatter = new Scatter(unknown);
+    this.#borrower = new Borrower(this.#routes, unknown);
   }
 
   dispatch(command: Command, sink: Sink): void {
@@ -73,6 +83,10 @@ export class Router implements Backend {
       }
     }
     this.#dispatchRouted(command, sink);
+  }
+
+  lease(command: Command, holder: LeaseHolder): Lease | Refusal {
+    return this.#borrower.lease(command, holder);
   }
 
   async close(): Promise<void> {

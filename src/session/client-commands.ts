@@ -199,17 +199,21 @@ function readKillOption(session: Session, option: string, value: string): Client
   }
 }
 
-/** No client of this version ever blocks, so nobody is found; arguments are checked as Redis does. */
-function unblock(_session: Session, command: Command): Value {
+function unblock(session: Session, command: Command): Value | undefined {
+  let withError = false;
   if (command.argc === 4) {
     const reason = command.text(3).toLowerCase();
     if (reason !== 'timeout' && reason !== 'error') {
       return error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
     }
+    withError = reason === 'error';
   } else if (command.argc > 4) {
     return error(SYNTAX);
   }
-  return toInteger(command.text(2)) === null ? error(NOT_AN_INTEGER) : 0;
+  const id = toInteger(command.text(2));
+  if (id === null) return error(NOT_AN_INTEGER);
+  askAll(session, command, { kind: 'unblock', id, withError }, total);
+  return undefined;
 }
 
 function pause(session: Session, command: Command): Value | undefined {

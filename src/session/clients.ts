@@ -15,7 +15,8 @@ export type ClientQuestion =
   | { readonly kind: 'list'; readonly filter: ClientFilter }
   | { readonly kind: 'kill'; readonly filter: ClientFilter; readonly askerId: number }
   | { readonly kind: 'pause'; readonly untilMs: number; readonly writesOnly: boolean }
-  | { readonly kind: 'unpause' };
+  | { readonly kind: 'unpause' }
+  | { readonly kind: 'unblock'; readonly id: number; readonly withError: boolean };
 
 export interface ClientFilter {
   readonly ids?: readonly number[];
@@ -111,6 +112,11 @@ export class Clients {
       case 'pause':
         this.#startPause(question.untilMs, question.writesOnly);
         return { lines: [], count: 0 };
+      case 'unblock': {
+        const wait = this.sessions.get(question.id)?.wait ?? null;
+        wait?.unblock(question.withError);
+        return { lines: [], count: wait === null ? 0 : 1 };
+      }
       case 'unpause':
         this.#endPause();
         return { lines: [], count: 0 };

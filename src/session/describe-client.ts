@@ -14,12 +14,12 @@ export function describeClient(session: Session, tick: Tick): string {
     ['name', session.name],
     ['age', age],
     ['idle', idle],
-    ['flags', session.noEvict ? 'e' : 'N'],
+    ['flags', flagsOf(session)],
     ['db', session.database],
     ['sub', 0],
     ['psub', 0],
     ['ssub', 0],
-    ['multi', -1],
+    ['multi', session.transaction?.isCollecting ? session.transaction.queuedCount : -1],
     ['qbuf', session.queryBytes],
     ['qbuf-free', 0],
     ['argv-mem', 0],
@@ -37,4 +37,14 @@ export function describeClient(session: Session, tick: Tick): string {
     ['lib-ver', session.libraryVersion],
   ];
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
+}
+
+/** In the order of Redis: in MULTI, waiting, not evicted. */
+function flagsOf(session: Session): string {
+  const flags = [
+    session.transaction?.isCollecting && 'x',
+    session.wait !== null && 'b',
+    session.noEvict && 'e',
+  ];
+  return flags.filter(Boolean).join('') || 'N';
 }

@@ -4,7 +4,7 @@
  * INFO is answered for the door itself, since many clients ask it before they say anything else and want to
  * hear that nothing is loading. Everything else is refused: one server's part would pass for the whole.
  */
-import type { Backend, Sink } from '../backend/backend.ts';
+import { type Backend, NOTHING_TO_LEND, type Refusal, type Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { ByteQueue } from '../core/bytes.ts';
 import { encodeValue } from '../resp/encoder.ts';
@@ -33,6 +33,10 @@ export class Door implements Backend {
     encodeValue(out, this.#answer(command), command.protocol);
     sink.reply(out.bytes, 0, out.length);
     out.clear();
+  }
+
+  lease(): Refusal {
+    return NOTHING_TO_LEND;
   }
 
   async close(): Promise<void> {

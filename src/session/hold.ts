@@ -10,6 +10,8 @@ export const Hold = {
   paused: 8,
   /** The next command may only run when all before it are answered (a change of protocol or database). */
   turns: 32,
+  /** The client waits at a server. It is read on, within limits, to hear when it leaves. */
+  waiting: 64,
   /** Nothing more is read from this client. */
   closing: 16,
 } as const;

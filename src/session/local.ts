@@ -7,6 +7,7 @@ import { describe } from '../commands/describe.ts';
 import { RESET_REPLY } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
+import { encoded } from '../resp/encoder.ts';
 import {
   INVALID_PASSWORD,
   NO_PASSWORD_SET,
@@ -50,6 +51,23 @@ export function answer(session: Session, command: Command, spec: CommandSpec): v
   if (value !== undefined) session.answer(value);
 }
 
+/** Answers a command beside the replies to the client: `then` gets the reply, now or later. */
+export function answerAside(
+  session: Session,
+  command: Command,
+  then: (reply: Buffer) => void,
+): void {
+  const { spec } = command;
+  // UNWATCH with nothing watched.
+  if (spec.door !== 'local') {
+    then(encoded(OK, session.protocol));
+    return;
+  }
+  const aside = session.openAside(then);
+  const value = handle(session, command, spec);
+  session.closeAside(aside, value);
+}
+
 function handle(session: Session, command: Command, spec: CommandSpec): Value | undefined {
   const handler = handlers[spec.name];
   if (handler !== undefined) return handler(session, command, spec);
@@ -61,7 +79,11 @@ function handle(session: Session, command: Command, spec: CommandSpec): Value | 
 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
 function reset(session: Session): Value | undefined {
-  if ((session.protocol !== 2 || session.database !== 0) && session.postpone()) return undefined;
+  const isElsewhere = session.protocol !== 2 || session.database !== 0;
+  const isBare = session.transaction?.isIdle ?? true;
+  if ((isElsewhere || !isBare) && session.postpone()) return undefined;
+  session.transaction?.end();
+  session.gateTransaction(false);
   session.protocol = 2;
   session.database = 0;
   session.name = '';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { sleep, until } from '../../test/support/bounded.ts';
 import { frameOf } from '../../test/support/sinks.ts';
-import type { Backend, Sink } from '../backend/backend.ts';
+import { type Backend, NOTHING_TO_LEND, type Refusal, type Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { allCommands, BUILT_IN } from '../commands/lookup.ts';
 import { silent } from '../core/log.ts';
@@ -37,6 +37,10 @@ class FakeBackend implements Backend {
   readonly asked: Asked[] = [];
   /** Answers before `dispatch` returns, where it gives a reply. */
   atOnce: (line: string) => string | undefined = () => undefined;
+
+  lease(): Refusal {
+    return NOTHING_TO_LEND;
+  }
 
   dispatch(command: Command, sink: Sink): void {
     const words = Array.from({ length: command.argc }, (_none, i) => command.text(i));

@@ -18,17 +18,19 @@ import { ByteQueue, EMPTY } from '../core/bytes.ts';
 import { giveBack } from '../core/pool.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
-import { encodeValue } from '../resp/encoder.ts';
+import { encoded, encodeValue } from '../resp/encoder.ts';
 import { NOAUTH } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
 import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
-import { error, isError, type Value } from '../resp/value.ts';
+import { error, isError, OK, type Value } from '../resp/value.ts';
+import { block, type Wait } from './blocking.ts';
 import type { Clients } from './clients.ts';
 import type { ListenerFigures } from './figures.ts';
 import { Hold } from './hold.ts';
 import { answer } from './local.ts';
+import { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
-import { isWebRequest, unknownCommand, wrongArity } from './unknown.ts';
+import { isWebRequest, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
 import type { User, Users } from './users.ts';
 
 export interface SessionLimits extends CommandLimits {
@@ -59,10 +61,14 @@ const Gate = {
   permissions: 2,
   silence: 4,
   pausedWrites: 8,
+  transaction: 16,
 } as const;
 
 /** Replies not yet taken by the kernel beyond which the client is not read any more. */
 const CONGESTED_BYTES = 1024 * 1024;
+
+/** So much of a client that waits at a server is read ahead. */
+const WAITING_BYTES_MAX = 64 * 1024;
 
 /** So many bytes written out of the stash are worth moving the rest. */
 const STASH_SPENT_MIN = 64 * 1024;
@@ -103,6 +109,12 @@ export class Session implements Flushable {
   readonly #stash = new ByteQueue();
   /** Buffers the socket has not written to the end. */
   readonly #lent: Buffer[] = [];
+  /** Made when the first command of one comes. */
+  #transaction: Transaction | null = null;
+  /** The client waits at a server. */
+  wait: Wait | null = null;
+  /** Where the answer of a command goes that is run inside EXEC. */
+  #aside: Aside | null = null;
   #stashed = 0;
   /** Bytes of the stash that were written out; the rest is waited for. */
   #stashSpent = 0;
@@ -189,10 +201,15 @@ export class Session implements Flushable {
       this.#accept(this.#command);
     }
     decoder.settle();
-    if (this.#hold !== 0 && this.#reading && !this.#closed) {
-      this.#reading = false;
-      this.socket.pause();
-    }
+    if (this.#hold !== 0) this.#pauseReading();
+  }
+
+  /** What the client sends waits in the kernel; but one that waits at a server is read on, to hear it leave. */
+  #pauseReading(): void {
+    if (!this.#reading || this.#closed) return;
+    if (this.#hold === Hold.waiting && this.#decoder.carriedBytes < WAITING_BYTES_MAX) return;
+    this.#reading = false;
+    this.socket.pause();
   }
 
   #accept(command: Command): void {
@@ -215,9 +232,7 @@ export class Session implements Flushable {
       return;
     }
     if (this.#gate !== 0 && !this.#passGate(command, spec)) return;
-    command.database = this.database;
-    command.protocol = this.protocol;
-    command.affinity = this.id;
+    this.#address(command);
     switch (spec.door) {
       case 'route':
       case 'split':
@@ -226,9 +241,16 @@ export class Session implements Flushable {
       case 'local':
         answer(this, command, spec);
         break;
+      case 'block':
+        block(this, command);
+        break;
+      case 'transaction':
+        this.#transaction ??= new Transaction(this);
+        this.#transaction.handle(command, spec);
+        break;
       case 'lease':
       case 'refuse':
-        this.answer(error(refusal(spec)));
+        this.answer(error(refusalOf(spec)));
         break;
     }
   }
@@ -253,13 +275,23 @@ export class Session implements Flushable {
       return false;
     }
     if (this.#replyMode === 'skip') this.#replyMode = 'skipping';
-    return true;
+    if ((this.#gate & Gate.transaction) === 0 || spec.door === 'transaction') return true;
+    this.#address(command);
+    return !this.#transaction!.intercept(command, spec);
   }
 
   #refuse(command: Command, spec: CommandSpec, text: string): void {
     if (this.#replyMode === 'skip') this.#replyMode = 'skipping';
     command.spec = spec;
+    this.#transaction?.spoil();
     this.answer(error(text));
+  }
+
+  /** Whose command it is, and in which database and protocol. */
+  #address(command: Command): void {
+    command.database = this.database;
+    command.protocol = this.protocol;
+    command.affinity = this.id;
   }
 
   /** A turn for a command that somebody else answers. */
@@ -289,8 +321,37 @@ export class Session implements Flushable {
     return true;
   }
 
+  /** Commands are looked at by the transaction before they take their usual way. */
+  gateTransaction(isOn: boolean): void {
+    if (isOn) this.#gate |= Gate.transaction;
+    else this.#gate &= ~Gate.transaction;
+  }
+
+  get transaction(): Transaction | null {
+    return this.#transaction;
+  }
+
+  /** From here to `closeAside` what is answered goes to `then` instead of the client. */
+  openAside(then: (reply: Buffer) => void): Aside {
+    this.#aside = { then, isTaken: false };
+    return this.#aside;
+  }
+
+  /** `value` is undefined if the handler answers by itself, or later, or wants no answer (OK stands for it). */
+  closeAside(aside: Aside, value: Value | undefined): void {
+    this.#aside = null;
+    if (value !== undefined) aside.then(encoded(value, this.protocol));
+    else if (!aside.isTaken) aside.then(encoded(OK, this.protocol));
+  }
+
   /** Answers the command under way with a value made here, in its turn. */
   answer(value: Value): void {
+    const aside = this.#aside;
+    if (aside !== null) {
+      aside.isTaken = true;
+      aside.then(encoded(value, this.protocol));
+      return;
+    }
     if (this.#head === null && this.#replyMode === 'on') {
       if (isError(value)) this.host.figures.errorReplies++;
       this.host.figures.latency.record(0);
@@ -303,6 +364,11 @@ export class Session implements Flushable {
 
   /** Takes the turn of the command under way; the value is given to the function returned, now or later. */
   defer(command: Command): (value: Value) => void {
+    const aside = this.#aside;
+    if (aside !== null) {
+      aside.isTaken = true;
+      return (value) => aside.then(encoded(value, this.protocol));
+    }
     const turn = this.open(command);
     const { protocol } = this;
     return (value) => {
@@ -455,10 +521,7 @@ export class Session implements Flushable {
 
   #holdBack(reason: number): void {
     this.#hold |= reason;
-    if (this.#reading && !this.#closed) {
-      this.#reading = false;
-      this.socket.pause();
-    }
+    this.#pauseReading();
   }
 
   release(reason: number): void {
@@ -493,7 +556,9 @@ export class Session implements Flushable {
   /** The client closed its sending side: what it asked is still answered. */
   #onEnd(): void {
     this.host.tick.begin();
-    this.finish();
+    // Nobody will take what the server might still give: as with Redis, it is not taken.
+    if (this.wait !== null) this.close();
+    else this.finish();
   }
 
   /** Closes at once. Replies to come for it are dropped in their place. */
@@ -513,12 +578,13 @@ export class Session implements Flushable {
     this.#out.clear();
     this.#stash.clear();
     this.#hold |= Hold.closing;
+    this.#transaction?.end();
+    this.wait?.abandon();
     this.host.onClosed(this);
   }
 }
 
-function refusal(spec: CommandSpec): string {
-  if (spec.why !== null) return `ERR ${spec.why}`;
-  const what = spec.name.replace('|', ' ');
-  return `ERR '${what}' needs a connection of its own, which this version does not lend`;
+interface Aside {
+  readonly then: (reply: Buffer) => void;
+  isTaken: boolean;
 }

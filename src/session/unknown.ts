@@ -37,3 +37,10 @@ export function isWebRequest(command: Command): boolean {
   const lower = command.text(0).toLowerCase();
   return lower === 'post' || lower === 'host:';
 }
+
+/** Why the door does not run a command. */
+export function refusalOf(spec: CommandSpec): string {
+  if (spec.why !== null) return `ERR ${spec.why}`;
+  const what = spec.name.replace('|', ' ');
+  return `ERR '${what}' needs a connection of its own, which this version does not lend`;
+}

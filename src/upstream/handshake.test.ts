@@ -31,6 +31,10 @@ test('RESP2 logs in with AUTH, by password alone where no user is named', () => 
   assert.deepEqual(said(2, 0, { username: 'u', password: 'p' }), ['AUTH u p', ['auth']]);
 });
 
+test('a connection that is lent asks for its number', () => {
+  assert.deepEqual(said(2, 1, null, true), ['SELECT 1 CLIENT ID', ['select', 'id']]);
+});
+
 test('the database is selected last', () => {
   const [text, steps] = said(2, 7, { username: '', password: 'p' });
   assert.equal(text, 'AUTH p SELECT 7');

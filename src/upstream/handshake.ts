@@ -1,9 +1,10 @@
 /**
- * What a new link says before anyone's commands: HELLO or AUTH, then SELECT. Kept as data, so that the
+ * What a new link says before anyone's commands: HELLO or AUTH, then SELECT; a connection that is lent also
+ * asks for its number, by which a wait on it can be ended. Kept as data, so that the
  * link only has to write it and count replies.
  */
 
-import { auth, hello, select } from '../commands/own.ts';
+import { auth, clientId, hello, select } from '../commands/own.ts';
 import type { Protocol } from '../resp/types.ts';
 
 export interface Credentials {
@@ -12,7 +13,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-export type GreetingStep = 'hello' | 'auth' | 'select';
+export type GreetingStep = 'hello' | 'auth' | 'select' | 'id';
 
 export interface Greeting {
   /** Written in one piece as soon as the socket is connected; empty when there is nothing to say. */
@@ -25,6 +26,7 @@ export function greeting(
   protocol: Protocol,
   database: number,
   credentials: Credentials | null,
+  asksId = false,
 ): Greeting {
   const parts: Buffer[] = [];
   const steps: GreetingStep[] = [];
@@ -38,6 +40,10 @@ export function greeting(
   if (database !== 0) {
     parts.push(select(database));
     steps.push('select');
+  }
+  if (asksId) {
+    parts.push(clientId());
+    steps.push('id');
   }
   return { bytes: Buffer.concat(parts), steps };
 }

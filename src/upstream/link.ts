@@ -20,7 +20,7 @@ import { FAULT, READY } from '../resp/command-decoder.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import { ReplyDecoder, type ReplyLimits } from '../resp/reply-decoder.ts';
 import type { Protocol } from '../resp/types.ts';
-import { BULK_ERROR, LF, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
+import { BULK_ERROR, INTEGER, LF, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
 import { type Address, dial, type TlsOptions } from './dial.ts';
 import type { CommandTally, ServerFigures } from './figures.ts';
 import { type Credentials, type Greeting, greeting } from './handshake.ts';
@@ -59,6 +59,14 @@ export interface Orphan {
   readonly overtaken: boolean;
 }
 
+export interface LinkIdentity {
+  readonly protocol: Protocol;
+  readonly database: number;
+  readonly credentials: Credentials | null;
+  /** The server is asked for the number of this connection: see `serverClientId`. */
+  readonly asksId?: boolean;
+}
+
 export interface LinkOwner {
   onReady(link: Link): void;
   /** The link is gone. Every orphan's sink is to be answered; they come in the order of their sending. */
@@ -82,6 +90,8 @@ type State = 'connecting' | 'greeting' | 'pausing' | 'ready' | 'closed';
 export class Link implements Flushable {
   readonly protocol: Protocol;
   readonly database: number;
+  /** What the server calls this connection; 0: not asked, or it does not say. */
+  serverClientId = 0;
   readonly #options: LinkOptions;
   readonly #owner: LinkOwner;
   readonly #tick: Tick;
@@ -110,7 +120,7 @@ export class Link implements Flushable {
 
   constructor(
     options: LinkOptions,
-    identity: { protocol: Protocol; database: number; credentials: Credentials | null },
+    identity: LinkIdentity,
     owner: LinkOwner,
     tick: Tick,
     figures: ServerFigures,
@@ -123,7 +133,8 @@ export class Link implements Flushable {
     this.#tick = tick;
     this.#figures = figures;
     this.#tally = tally;
-    this.#greeting = greeting(identity.protocol, identity.database, identity.credentials);
+    const { protocol, database, credentials, asksId = false } = identity;
+    this.#greeting = greeting(protocol, database, credentials, asksId);
     this.#decoder = new ReplyDecoder(options.reply);
     tick.begin();
     this.#lastReadAt = tick.now;
@@ -396,7 +407,10 @@ export class Link implements Flushable {
       return false;
     }
     const type = bytes[start];
-    if (type === SIMPLE_ERROR || type === BULK_ERROR) {
+    if (step === 'id') {
+      // An error here is no reason to do without the connection: waits on it just cannot be ended early.
+      if (type === INTEGER) this.serverClientId = Number(bytes.toString('latin1', start + 1, end));
+    } else if (type === SIMPLE_ERROR || type === BULK_ERROR) {
       const from = type === BULK_ERROR ? bytes.indexOf(LF, start) : start;
       const text = bytes.toString('latin1', from + 1, end - 2);
       this.#end(

@@ -32,6 +32,7 @@ class Rig implements AsyncDisposable {
         credentials: null,
         database: 0,
         connections: 1,
+        dedicatedMax: 2,
         connectionsPerSecond: null,
         ...options,
       },

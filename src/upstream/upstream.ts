@@ -4,8 +4,10 @@
  * A link speaks one protocol and stays in one database, so replies pass byte for byte and nobody can see
  * another client's SELECT. A client stays on one lane (`affinity`), so its commands keep their order.
  */
-import type { Backend, Sink } from '../backend/backend.ts';
+import { type Backend, type LeaseHolder, nowhere, type Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
+import { specByName } from '../commands/lookup.ts';
+import { clientUnblock, UNBLOCK_NAME } from '../commands/own.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
@@ -13,7 +15,9 @@ import type { Protocol } from '../resp/types.ts';
 import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
+import { type LeaseHome, LinkLease } from './lease.ts';
 import { Link, type LinkOptions, type Orphan } from './link.ts';
+import { Pool, SPARE } from './pool.ts';
 import { Rate } from './rate.ts';
 
 export interface UpstreamOptions extends LinkOptions {
@@ -24,6 +28,8 @@ export interface UpstreamOptions extends LinkOptions {
   readonly database: number;
   /** Lanes per protocol and database. */
   readonly connections: number;
+  /** Connections lent at one time at most. */
+  readonly dedicatedMax: number;
   /** New connections per second; null: unlimited. */
   readonly connectionsPerSecond: number | null;
 }
@@ -57,6 +63,10 @@ export class Upstream implements Backend {
   /** The lanes of RESP2 in database 0, where nearly everybody is. */
   readonly #common: Lane[] = [];
   readonly #lanes: Map<number, Lane> = new Map();
+  readonly #pool: Pool;
+  /** Who has which of the lent links. */
+  readonly #leases: Map<Link, LinkLease> = new Map();
+  readonly #home: LeaseHome;
   #closed = false;
 
   constructor(
@@ -76,6 +86,17 @@ export class Upstream implements Backend {
       options.connectionsPerSecond === null
         ? null
         : new Rate(options.connectionsPerSecond, tick.now);
+    this.#pool = new Pool(options.dedicatedMax, (protocol, database) =>
+      this.#openDedicated(protocol, database),
+    );
+    this.#home = {
+      giveBack: (link) => {
+        this.#leases.delete(link);
+        this.#pool.giveBack(link);
+      },
+      unblock: (id, withError) =>
+        this.#common[0]!.send(clientUnblock(id, withError), specByName(UNBLOCK_NAME)!, nowhere),
+    };
     for (let i = 0; i < options.connections; i++) this.#common.push(this.#makeLane(2, 0, i, true));
   }
 
@@ -99,6 +120,19 @@ export class Upstream implements Backend {
     else lane.dispatch(command, sink);
   }
 
+  lease(command: Command, holder: LeaseHolder): LinkLease | LinkError {
+    const database = command.database || this.#options.database;
+    const link = this.#pool.take(command.protocol, database);
+    if ('code' in link) return link;
+    const lease = new LinkLease(link, this.#home, this.#options.opTimeoutMs, holder);
+    this.#leases.set(link, lease);
+    return lease;
+  }
+
+  get leaseCount(): number {
+    return this.#leases.size;
+  }
+
   /** A lane beside those of clients, for health checks. */
   ownLane(): Lane {
     return this.#makeLane(2, 0, this.#options.connections, true);
@@ -108,6 +142,7 @@ export class Upstream implements Backend {
     this.#closed = true;
     const error = linkError('closed', 'the upstream is closed');
     for (const lane of this.#lanes.values()) lane.close(error);
+    this.#pool.close(error);
   }
 
   get pendingCount(): number {
@@ -147,11 +182,8 @@ export class Upstream implements Backend {
   }
 
   #open(lane: Lane): Link | LinkError {
-    if (this.#closed) return linkError('closed', 'the upstream is closed');
-    if (this.#rate !== null && !this.#rate.take(performance.now())) {
-      this.figures.connectionsRateLimited++;
-      return RATE_LIMITED;
-    }
+    const refusal = this.#refusal();
+    if (refusal !== null) return refusal;
     const { credentials, database } = this.#options;
     let wasReady = false;
     return new Link(
@@ -168,17 +200,54 @@ export class Upstream implements Backend {
         },
         onTimeout: () => this.#onFailure(),
         onErrorReply: (bytes, start, end) => this.#onErrorReply(bytes, start, end),
-        onAlive: () => {
-          if (this.failuresInRow > 0) {
-            this.failuresInRow = 0;
-            this.#owner.onAlive(this);
-          }
-        },
+        onAlive: () => this.#onAlive(),
       },
       this.#tick,
       this.figures,
       this.#tally,
     );
+  }
+
+  /** A link to lend. It has no time-outs of its own: its lease has. */
+  #openDedicated(protocol: Protocol, database: number): Link | LinkError {
+    const refusal = this.#refusal();
+    if (refusal !== null) return refusal;
+    const { credentials } = this.#options;
+    return new Link(
+      { ...this.#options, opTimeoutMs: 0, flushBytesMin: 0 },
+      { protocol, database, credentials, asksId: true },
+      {
+        onReady: () => {},
+        onClosed: (link, error, orphans) => this.#onDedicatedClosed(link, error, orphans),
+        onTimeout: () => {},
+        onErrorReply: (bytes, start, end) => this.#onErrorReply(bytes, start, end),
+        onAlive: () => this.#onAlive(),
+      },
+      this.#tick,
+      this.figures,
+      this.#tally,
+    );
+  }
+
+  /** Why no connection may be opened now. */
+  #refusal(): LinkError | null {
+    if (this.#closed) return linkError('closed', 'the upstream is closed');
+    if (this.#rate === null || this.#rate.take(performance.now())) return null;
+    this.figures.connectionsRateLimited++;
+    return RATE_LIMITED;
+  }
+
+  #onDedicatedClosed(link: Link, error: LinkError, orphans: readonly Orphan[]): void {
+    this.#pool.forget(link);
+    const lease = this.#leases.get(link);
+    this.#leases.delete(link);
+    // Closed while nobody had it, or because its borrower left: nothing went wrong.
+    if (error !== SPARE && lease !== undefined) this.#onLoss(error);
+    for (const { sink, spec } of orphans) {
+      this.#tally.row(spec.id).failures++;
+      sink.fail(error);
+    }
+    lease?.onClosed();
   }
 
   #onClosed(lane: Lane, error: LinkError, wasReady: boolean): void {
@@ -187,15 +256,20 @@ export class Upstream implements Backend {
       // The server lives and says no, as to a database it does not have: nothing to try again.
       this.figures.failures.handshake++;
       this.#forget(lane);
-    } else if (!this.#closed) {
-      this.figures.failures[error.code]++;
-      this.#log.warn(
-        { server: this.name, code: error.code, reason: error.message },
-        'upstream connection lost',
-      );
-      this.#onFailure();
+    } else {
+      this.#onLoss(error);
     }
     lane.onClosed(error, wasReady);
+  }
+
+  #onLoss(error: LinkError): void {
+    if (this.#closed) return;
+    this.figures.failures[error.code]++;
+    this.#log.warn(
+      { server: this.name, code: error.code, reason: error.message },
+      'upstream connection lost',
+    );
+    this.#onFailure();
   }
 
   /** An error is the client's to read; this one is ours to mend as well. */
@@ -205,6 +279,12 @@ export class Upstream implements Backend {
       { server: this.name, reason: bytes.toString('latin1', start + 1, end - 2) },
       'server wants a password: set one for this upstream',
     );
+  }
+
+  #onAlive(): void {
+    if (this.failuresInRow === 0) return;
+    this.failuresInRow = 0;
+    this.#owner.onAlive(this);
   }
 
   #onFailure(): void {

@@ -155,6 +155,12 @@ export class TestRedis {
     return decode(await this.ask(...args));
   }
 
+  /** Clients that wait in BLPOP and its kind. */
+  async clientsBlocked(): Promise<number> {
+    const text = String(await this.value('INFO', 'clients'));
+    return Number(/blocked_clients:(\d+)/.exec(text)?.[1] ?? 0);
+  }
+
   async calls(command: string): Promise<number> {
     const text = String(await this.value('INFO', 'commandstats'));
     const line = text.split('\r\n').find((one) => one.startsWith(`cmdstat_${command}:`));

@@ -1,0 +1,130 @@
+/**
+ * Connections lent to a client, as the router sees them: to the one server of a command's keys, and closed to
+ * keys that are elsewhere.
+ *
+ *   lease(WATCH a) ─▶ server of a ─▶ its connection
+ *     dispatch(INCR a) ─▶ same server ─▶ sent, keys rewritten
+ *     dispatch(INCR z) ─▶ another     ─▶ CROSSSLOT
+ *
+ * Reads go to where writes go: a transaction that read from a replica would decide by what was true before.
+ */
+import {
+  type Backend,
+  type Lease,
+  type LeaseHolder,
+  NOTHING_TO_LEND,
+  type Refusal,
+  type Sink,
+} from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
+import { KeyPositions, keysOf } from '../commands/keys.ts';
+import type { CommandSpec } from '../commands/spec.ts';
+import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
+import { replyError } from './answers.ts';
+import { Rewriter } from './rewriter.ts';
+import type { CompiledRoute, RouteTable } from './route.ts';
+
+const NO_HOST = linkError('no_host', 'no server takes this key');
+
+/** Where a command belongs, and what it looks like there. */
+interface Place {
+  readonly server: Backend;
+  readonly command: Command;
+}
+
+export class Borrower {
+  readonly #routes: RouteTable;
+  readonly #rewriter: Rewriter;
+  readonly #keys = new KeyPositions();
+
+  constructor(routes: RouteTable, unknown: CommandSpec) {
+    this.#routes = routes;
+    this.#rewriter = new Rewriter(unknown);
+  }
+
+  lease(command: Command, holder: LeaseHolder): Lease | Refusal {
+    const place = this.place(command, null);
+    if ('reply' in place) return place;
+    const lease = place.server.lease(place.command, holder);
+    return 'reply' in lease ? lease : new RoutedLease(this, place.server, lease);
+  }
+
+  /** `current` is the server already chosen: what names no key goes there. */
+  place(command: Command, current: Backend | null): Place | Refusal {
+    const keys = keysOf(command, this.#keys);
+    if (keys.count === 0) return this.#placeKeyless(command, keys.invalid, current);
+    const routes: (CompiledRoute | null)[] = [];
+    for (let i = 0; i < keys.count; i++) {
+      const index = keys.indexes[i]!;
+      routes.push(this.#routes.find(command.bytes, command.argStart(index), command.argEnd(index)));
+    }
+    const rewrites = routes.some((route) => route?.rewrites ?? false);
+    const written = rewrites ? this.#rewriter.rewrite(command, keys, routes) : command;
+    let server: Backend | null = null;
+    for (let i = 0; i < keys.count; i++) {
+      const index = keys.indexes[i]!;
+      const group = routes[i]?.group;
+      const found =
+        group?.only ??
+        group?.serverOf(written.bytes, written.argStart(index), written.argEnd(index));
+      if (found == null) return NO_HOST;
+      if (server !== null && found !== server) return { reply: CROSSSLOT };
+      server = found;
+    }
+    return server === null ? NOTHING_TO_LEND : { server, command: written };
+  }
+
+  #placeKeyless(command: Command, isInvalid: boolean, current: Backend | null): Place | Refusal {
+    const { spec } = command;
+    // EXEC, SELECT and the like are about the connection.
+    const isItsOwn = spec.door !== 'route' && spec.door !== 'split';
+    if (current !== null && isItsOwn) return { server: current, command };
+    const { catchAll, hasOneGroup } = this.#routes;
+    const only = hasOneGroup ? (catchAll?.group.only ?? null) : null;
+    // Scripts may name no keys, channels are known everywhere, and a wrong number of keys is the server's to tell.
+    const isAnyones = isInvalid || spec.keyAt < 0 || spec.keySpecs.length > 0;
+    if (only === null && !isAnyones) return { reply: severalServers(spec.name.replace('|', ' ')) };
+    const server = current ?? only ?? catchAll?.group.any() ?? null;
+    return server === null ? NO_HOST : { server, command };
+  }
+}
+
+class RoutedLease implements Lease {
+  readonly #borrower: Borrower;
+  readonly #server: Backend;
+  readonly #lease: Lease;
+
+  constructor(borrower: Borrower, server: Backend, lease: Lease) {
+    this.#borrower = borrower;
+    this.#server = server;
+    this.#lease = lease;
+  }
+
+  carries(command: Command): boolean {
+    const place = this.#borrower.place(command, this.#server);
+    return 'server' in place && place.server === this.#server;
+  }
+
+  dispatch(command: Command, sink: Sink): void {
+    this.dispatchWaiting(command, sink, 0);
+  }
+
+  dispatchWaiting(command: Command, sink: Sink, waitMs: number): void {
+    const place = this.#borrower.place(command, this.#server);
+    if ('reply' in place) replyError(sink, place.reply);
+    else if (place.server !== this.#server) replyError(sink, CROSSSLOT);
+    else this.#lease.dispatchWaiting(place.command, sink, waitMs);
+  }
+
+  unblock(withError: boolean): void {
+    this.#lease.unblock(withError);
+  }
+
+  release(): void {
+    this.#lease.release();
+  }
+
+  abandon(): void {
+    this.#lease.abandon();
+  }
+}
