@@ -37,8 +37,10 @@ const SIZE_MIN = 64;
 /** Kinds this version can run; contract names of later ones are listed in `later.ts`. */
 const KINDS = ['shards'] as const;
 
-export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> {
-  const fields = z.strictObject({
+type Fields = z.output<ReturnType<typeof upstreamFields>>;
+
+function upstreamFields(resources: Resources) {
+  return z.strictObject({
     kind: choice('What stands behind: `shards` are plain servers that share the keys.', KINDS),
     servers: z
       .array(weightedServer('A server.', resources))
@@ -81,8 +83,10 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
     retry: retrySchema(),
     limits: limitsSchema(),
   });
-  type Fields = z.output<typeof fields>;
-  return fields.transform((value: Fields): UpstreamConfig => {
+}
+
+export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> {
+  return upstreamFields(resources).transform((value: Fields): UpstreamConfig => {
     return {
       kind: value.kind,
       servers: withAuth(value.servers, value.credentials, authOf(value)),

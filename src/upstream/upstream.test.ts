@@ -77,13 +77,13 @@ test('each protocol and database has a link of its own', async () => {
   const links = await Promise.all([0, 1, 2, 3].map((index) => it.peer.connection(index)));
   await until(() => links.every((link) => link.heard !== ''), 'all speak');
   assert.deepEqual(
-    links.map((link) => link.heard).sort(),
-    [
+    new Set(links.map((link) => link.heard)),
+    new Set([
       frameOf('GET', 'a'),
       frameOf('HELLO', '3'),
       frameOf('HELLO', '3') + frameOf('SELECT', '5'),
       frameOf('SELECT', '5'),
-    ].sort(),
+    ]),
   );
 });
 

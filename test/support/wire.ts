@@ -51,7 +51,11 @@ export class Wire {
         this.#closed = true;
         for (const { reject, timer } of this.#waiting.splice(0)) {
           clearTimeout(timer);
-          reject(new Error(`closed by the peer; unframed rest: ${JSON.stringify(this.rest.slice(0, 200))}`));
+          reject(
+            new Error(
+              `closed by the peer; unframed rest: ${JSON.stringify(this.rest.slice(0, 200))}`,
+            ),
+          );
         }
         resolve();
       });
@@ -92,13 +96,17 @@ export class Wire {
     const reply = this.#ready.shift();
     if (reply !== undefined) return Promise.resolve(reply);
     if (this.closed) {
-      return Promise.reject(new Error(`connection closed; rest: ${JSON.stringify(this.rest.slice(0, 200))}`));
+      return Promise.reject(
+        new Error(`connection closed; rest: ${JSON.stringify(this.rest.slice(0, 200))}`),
+      );
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
         reject(
-          new Error(`no reply within ${timeoutMs} ms; unframed: ${JSON.stringify(this.rest.slice(0, 200))}`),
+          new Error(
+            `no reply within ${timeoutMs} ms; unframed: ${JSON.stringify(this.rest.slice(0, 200))}`,
+          ),
         );
       }, timeoutMs);
       const waiting: Waiting = { resolve, reject, timer };
