@@ -38,6 +38,7 @@ function server(name: string, changes: Partial<ServerRow> = {}): ServerRow {
     ejected: 0,
     connected: 1,
     pending: 2,
+    lent: 1,
     healthChecks: 3,
     healthCheckFailures: 1,
     counts: counts(SERVER_COUNTS, 1) satisfies ServerCounts,
@@ -201,6 +202,7 @@ test('/topology shows each server with its weight and the worst that any worker 
     workersIn: 1,
     workersConnected: 2,
     pending: 4,
+    lent: 2,
   });
 });
 

@@ -213,6 +213,7 @@ function serverFamilies(): Family[] {
       row.ejected > 0 ? 1 : 0,
     ),
     state('requests_pending', 'Commands under way.', ({ pending }) => pending),
+    state('connections_lent', 'Connections lent to one client each.', ({ lent }) => lent),
     state('connections_active', 'Connections.', ({ counts }) => counts.connectionsActive),
     counted('connections_opened', 'connectionsOpened', 'Connections begun.'),
     counted('connections_rate_limited', 'connectionsRateLimited', 'Held back: connection_rate.'),

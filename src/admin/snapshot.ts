@@ -69,6 +69,8 @@ export interface ServerRow {
   readonly connected: number;
   /** Commands under way. */
   readonly pending: number;
+  /** Connections lent. */
+  readonly lent: number;
   readonly healthChecks: number;
   readonly healthCheckFailures: number;
   readonly counts: ServerCounts;
@@ -173,6 +175,7 @@ function addServers(one: ServerRow, other: ServerRow): ServerRow {
     ejected: one.ejected + other.ejected,
     connected: one.connected + other.connected,
     pending: one.pending + other.pending,
+    lent: one.lent + other.lent,
     healthChecks: one.healthChecks + other.healthChecks,
     healthCheckFailures: one.healthCheckFailures + other.healthCheckFailures,
     counts: addCounts(one.counts, other.counts),

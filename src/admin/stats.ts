@@ -31,11 +31,12 @@ export function statsOf(snapshot: Snapshot, process: ProcessFigures, draining: b
 }
 
 function serverStats(server: ServerRow, workers: number): object {
-  const { counts, failures, latency, pending, healthChecks, healthCheckFailures } = server;
+  const { counts, failures, latency, pending, lent, healthChecks, healthCheckFailures } = server;
   return {
     state: stateOf(server),
     connected: server.connected === workers,
     pending,
+    lent,
     ...counts,
     failures,
     healthChecks,

@@ -70,6 +70,7 @@ function healthOf(server: ServerRow, workers: number): object {
     workersIn: server.inRotation,
     workersConnected: server.connected,
     pending: server.pending,
+    lent: server.lent,
   };
 }
 

@@ -101,6 +101,7 @@ function serverRow(group: Shards, server: Upstream, index: number): ServerRow {
     ejected: one(group.isEjected(index)),
     connected: one(server.isConnected),
     pending: server.pendingCount,
+    lent: server.leaseCount,
     healthChecks: check?.checks ?? 0,
     healthCheckFailures: check?.failures ?? 0,
     counts: pick(figures, SERVER_COUNTS),
