@@ -15,8 +15,8 @@ import { Tick } from './core/tick.ts';
 import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
 import { type ShardOptions, Shards } from './routing/shards.ts';
+import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
-import { Door } from './session/door.ts';
 import { ListenerFigures } from './session/figures.ts';
 import { Listener } from './session/listener.ts';
 import { Users } from './session/users.ts';
@@ -68,7 +68,6 @@ export class Worker {
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
     const figures = new ListenerFigures();
-    const door = new Door(VERSION, this.clients, figures);
     return new Listener(
       {
         name,
@@ -82,7 +81,12 @@ export class Worker {
         reusePort,
       },
       {
-        backend: new Router(routes, config.caseInsensitivePrefixes, UNKNOWN, door),
+        backend: new Router(
+          routes,
+          config.caseInsensitivePrefixes,
+          UNKNOWN,
+          about(VERSION, this.clients, figures),
+        ),
         table,
         limits: {
           bulkBytesMax: limits.maxBulkBytes,

@@ -45,7 +45,8 @@ const distribution = createDistribution(
 const group: Group = {
   name: 'main',
   only: null,
-  servers,
+  primaries: () => servers,
+  nodes: () => servers,
   serverOf: (bytes, start, end) => servers[distribution.pick(bytes, start, end)]!,
   any: () => servers[0]!,
   close: async () => undefined,

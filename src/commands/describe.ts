@@ -221,7 +221,7 @@ function factDocs(fact: CommandFact): Pair[] {
   const module = MODULES[fact.group];
   const pairs: Pair[] = [
     ['summary', fact.summary],
-    ['since', fact.since.redis ?? fact.since.valkey ?? ''],
+    ['since', fact.since.redis ?? fact.since.valkey ?? fact.since.tidegate ?? ''],
     ['group', module === undefined ? fact.group : 'module'],
   ];
   if (fact.complexity !== undefined) pairs.push(['complexity', fact.complexity]);

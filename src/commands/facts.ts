@@ -6,7 +6,7 @@
  * and start-up must be short, so nothing here is read before somebody asks.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { WaitSpec } from './spec.ts';
+import type { Merge, Over, WaitSpec } from './spec.ts';
 
 export interface FactArgument {
   readonly name: string;
@@ -37,7 +37,7 @@ export interface FactKeySpec {
 export interface CommandFact {
   readonly summary: string;
   /** Without `valkey`: every Valkey knows it, if Redis 7.2 does, else none. */
-  readonly since: { readonly redis?: string; readonly valkey?: string };
+  readonly since: { readonly redis?: string; readonly valkey?: string; readonly tidegate?: string };
   readonly group: string;
   readonly arity: number;
   /** Words separated by spaces, as `COMMAND INFO` names them; so is `acl`. */
@@ -52,6 +52,9 @@ export interface CommandFact {
   /** Runs inside MULTI too instead of being queued. */
   readonly atOnce?: boolean;
   readonly why?: string;
+  /** See `CommandSpec.over` and `CommandSpec.merge`; absent: as the policies among `tips` say. */
+  readonly over?: Over;
+  readonly merge?: Merge;
   readonly doorNote?: string;
   readonly cacheable?: boolean;
   readonly complexity?: string;

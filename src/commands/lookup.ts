@@ -110,6 +110,8 @@ export const UNKNOWN: CommandSpec = {
   isRead: false,
   isWrite: false,
   door: 'route',
+  over: null,
+  merge: null,
   why: null,
   wait: null,
   atOnce: false,
@@ -242,7 +244,7 @@ function specOfRow(
 ): CommandSpec {
   const [name, arity, flags, categories, keys, firstKey, lastKey, keyStep] = row;
   const [, , , , , , , , tipsPlace, door, whyPlace, cacheable, sincePlace, groupPlace] = row;
-  const [, , , , , , , , , , , , , , wait, atOnce] = row;
+  const [, , , , , , , , , , , , , , wait, atOnce, over, merge] = row;
   const keySpecs = keys.map((place) => KEY_SPECS[place]!);
   const tips = TIPS[tipsPlace]!;
   return {
@@ -263,6 +265,8 @@ function specOfRow(
     isRead: (flags & Flag.readonly) !== 0,
     isWrite: (flags & Flag.write) !== 0,
     door,
+    over: over ?? null,
+    merge: merge ?? null,
     why: whyPlace < 0 ? null : TEXTS[whyPlace]!,
     wait,
     atOnce: atOnce === 1,

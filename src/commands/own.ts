@@ -1,8 +1,12 @@
-/** The few commands that are sent on the door's own account, as bytes: greetings and health checks. */
+/**
+ * The few commands that are sent on the door's own account: greetings and health checks, as bytes, and what is asked
+ * beside a client's command to answer it.
+ */
+import { EMPTY } from '../core/bytes.ts';
 import { encodeWords } from '../resp/frame.ts';
 import type { Protocol } from '../resp/types.ts';
-import type { Command } from './command.ts';
-import { specByName } from './lookup.ts';
+import { Command } from './command.ts';
+import { resolve, specByName } from './lookup.ts';
 
 function frame(...words: string[]): Buffer {
   return encodeWords(words.map((word) => Buffer.from(word)));
@@ -73,3 +77,44 @@ export function exists(key: string): Buffer {
 
 /** What RESET is answered with: https://redis.io/commands/reset */
 export const RESET_REPLY = 'RESET';
+
+/**
+ * A command of the door's own that goes the way of a client's: same database, same protocol, same place in the
+ * order of its commands.
+ */
+function companion(client: Command, words: readonly Uint8Array[]): Command {
+  const command = new Command(client.spec, EMPTY);
+  command.fill(words);
+  command.spec = resolve(command) ?? client.spec;
+  command.database = client.database;
+  command.protocol = client.protocol;
+  command.affinity = client.affinity;
+  return command;
+}
+
+function wordsOf(...words: string[]): Buffer[] {
+  return words.map((word) => Buffer.from(word));
+}
+
+/** https://redis.io/commands/dbsize */
+export function dbsizeFor(client: Command): Command {
+  return companion(client, wordsOf('DBSIZE'));
+}
+
+/** https://redis.io/commands/function-list */
+export function functionListFor(client: Command): Command {
+  return companion(client, wordsOf('FUNCTION', 'LIST', 'WITHCODE'));
+}
+
+/** https://redis.io/commands/info with the arguments of `client` from the second on. */
+export function infoFor(client: Command): Command {
+  const sections = Array.from({ length: client.argc - 2 }, (_, at) => client.arg(at + 2));
+  return companion(client, [...wordsOf('INFO'), ...sections]);
+}
+
+/** The same command with another first argument. */
+export function withFirstArgument(client: Command, argument: string): Command {
+  const words = Array.from({ length: client.argc }, (_, at) => client.arg(at));
+  words[1] = Buffer.from(argument);
+  return companion(client, words);
+}

@@ -119,8 +119,65 @@ export type ResponsePolicy =
   | null;
 
 /**
+ * Whom a command without keys concerns when several servers stand behind the door; with one server it goes there.
+ * - `primaries`: every server that owns keys, each once
+ * - `nodes`: replicas and servers for reads too
+ * - `any`: one of them, because all answer alike
+ * - `channel`: the server of its first argument, which is placed as a key would be
+ * - `cluster`: any node of a Redis Cluster; where there is none, a server says so
+ * - `slot`: the node of a Redis Cluster that owns the slot which is the second argument
+ * - `shard`: the server with the number which is the first argument
+ * - `here`: none; the door knows the answer
+ */
+export type Over =
+  | 'primaries'
+  | 'nodes'
+  | 'any'
+  | 'channel'
+  | 'cluster'
+  | 'slot'
+  | 'shard'
+  | 'here';
+
+/**
+ * How the replies of several servers become one.
+ * - `sum` `min` `max` `and` `or`: of integers, element by element where they stand in arrays
+ * - `all`: the first reply, if every server did what it was told
+ * - `one`: the first reply that is no error
+ * - `concat`: the elements of all arrays
+ * - `same`: the first reply, if all say the same, in whatever order
+ * - `text`: each server's under a heading, if they differ; `graph`: of those that have one
+ * - the others are for the command they are named after
+ */
+export type Merge =
+  | 'sum'
+  | 'min'
+  | 'max'
+  | 'and'
+  | 'or'
+  | 'all'
+  | 'one'
+  | 'concat'
+  | 'same'
+  | 'text'
+  | 'graph'
+  | 'config'
+  | 'dump'
+  | 'function_stats'
+  | 'info'
+  | 'latency_histogram'
+  | 'latency_history'
+  | 'latency_latest'
+  | 'memory_stats'
+  | 'randomkey'
+  | 'role'
+  | 'scan'
+  | 'slowlog';
+
+/**
  * What the door does with a command.
  * - `route`: to the server of its keys, unchanged but for rewritten keys (the default)
+ * - `all`: to every server, if there are several; replies joined
  * - `split`: into one command per server, replies gathered
  * - `local`: answered by the session itself
  * - `block`: may wait at its server, then on a connection lent to this client alone
@@ -128,7 +185,15 @@ export type ResponsePolicy =
  * - `lease`: needs a connection of its own in a way this version does not know (SUBSCRIBE, MONITOR)
  * - `refuse`: cannot work through a door; `why` is the sentence for the client
  */
-export type Door = 'route' | 'split' | 'local' | 'block' | 'transaction' | 'lease' | 'refuse';
+export type Door =
+  | 'route'
+  | 'all'
+  | 'split'
+  | 'local'
+  | 'block'
+  | 'transaction'
+  | 'lease'
+  | 'refuse';
 
 /** Where a command says how long it may wait; 0 there means for ever. */
 export interface WaitSpec {
@@ -168,6 +233,10 @@ export interface CommandSpec {
   readonly isRead: boolean;
   readonly isWrite: boolean;
   readonly door: Door;
+  /** null: it has keys, or cannot be answered where there are several servers. */
+  readonly over: Over | null;
+  /** null: one server answers. */
+  readonly merge: Merge | null;
   /** With `door: 'refuse'`: the sentence that tells a client why. */
   readonly why: string | null;
   /** Null: it never waits at the server. */

@@ -52,6 +52,11 @@ export function encodeError(out: ByteQueue, text: string): void {
   out.appendLatin1(`-${errorLine(text)}\r\n`);
 }
 
+/** The same as bytes of their own. */
+export function encodeErrorLine(text: string): Buffer {
+  return Buffer.from(`-${errorLine(text)}\r\n`, 'latin1');
+}
+
 /** The head of an array whose elements are appended by the caller. */
 export function encodeArrayHead(out: ByteQueue, count: number): void {
   out.appendByte(0x2a);

@@ -81,6 +81,37 @@ export const DISCARD_WITHOUT_MULTI = 'ERR DISCARD without MULTI';
 export const EXECABORT = 'EXECABORT Transaction discarded because of previous errors.';
 export const NOT_IN_TRANSACTION = 'ERR Command not allowed inside a transaction';
 
+/** What a server that is no cluster says: `CLUSTER …` where no upstream is one. */
+export const NO_CLUSTER = 'ERR This instance has cluster support disabled';
+export const INVALID_CURSOR = 'ERR invalid cursor';
+export const CURSOR_TOO_LARGE =
+  'ERR the cursor of a server is too large to tell in it which server it is of';
+export const JOINED_TOO_LONG =
+  'ERR the replies of all servers together are too long; ask for less of them';
+export const INVALID_SHARD = 'ERR invalid shard_id - must be a numeric shard index';
+
+export function shardOutOfRange(shard: string, last: number): string {
+  return `ERR shard_id ${shard} out of range (0-${last})`;
+}
+
+/** `name` as the command table has it. */
+export function notForSeveral(name: string): string {
+  const what = name.replace('|', ' ');
+  return `ERR '${what}' names no key and several servers are behind this door: their answers cannot be joined`;
+}
+
+export function serversDiffer(name: string): string {
+  return `ERR the servers behind this door give different answers to '${name.replace('|', ' ')}'`;
+}
+
+export function noSuchSubcommand(given: string, container: string): string {
+  return `ERR unknown subcommand '${given}'. Try ${container.toUpperCase()} HELP.`;
+}
+
+export function wrongNumberOfArguments(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`;
+}
+
 export function finishedWithErrors(count: number): string {
   return `finished with ${count} error(s)`;
 }

@@ -22,7 +22,7 @@ import type { CommandSpec } from '../commands/spec.ts';
 import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
 import { replyError } from './answers.ts';
 import { Rewriter } from './rewriter.ts';
-import type { CompiledRoute, RouteTable } from './route.ts';
+import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
 
 const NO_HOST = linkError('no_host', 'no server takes this key');
 
@@ -77,12 +77,16 @@ export class Borrower {
   #placeKeyless(command: Command, isInvalid: boolean, current: Backend | null): Place | Refusal {
     const { spec } = command;
     // EXEC, SELECT and the like are about the connection.
-    const isItsOwn = spec.door !== 'route' && spec.door !== 'split';
+    const isItsOwn = spec.door !== 'route' && spec.door !== 'all' && spec.door !== 'split';
     if (current !== null && isItsOwn) return { server: current, command };
     const { catchAll, hasOneGroup } = this.#routes;
+    if (spec.over === 'channel') {
+      const server = serverOfChannel(this.#routes, command);
+      return server === null ? NO_HOST : { server, command };
+    }
     const only = hasOneGroup ? (catchAll?.group.only ?? null) : null;
-    // Scripts may name no keys, channels are known everywhere, and a wrong number of keys is the server's to tell.
-    const isAnyones = isInvalid || spec.keyAt < 0 || spec.keySpecs.length > 0;
+    // Scripts may name no keys, and a wrong number of keys is the server's to tell.
+    const isAnyones = isInvalid || spec.keyAt < 0 || spec.over === 'any';
     if (only === null && !isAnyones) return { reply: severalServers(spec.name.replace('|', ' ')) };
     const server = current ?? only ?? catchAll?.group.any() ?? null;
     return server === null ? NO_HOST : { server, command };

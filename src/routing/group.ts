@@ -9,7 +9,20 @@ export interface Group {
   serverOf(bytes: Buffer, start: number, end: number): Backend | null;
   /** Some server, for commands without keys that any server answers alike. */
   any(): Backend | null;
-  /** All servers, in the order of the configuration. */
-  readonly servers: readonly Backend[];
+  /**
+   * The servers that own keys, each once, in the order of their shard numbers: what a command over all keys asks.
+   * They may change at any time, so one call serves one command.
+   */
+  primaries(): readonly Backend[];
+  /** The same and their replicas: what a command over all servers asks. */
+  nodes(): readonly Backend[];
+  /** Set for a Redis Cluster. */
+  readonly cluster?: ClusterNodes;
   close(): Promise<void>;
+}
+
+/** Whom to ask about a cluster itself; null: nobody is known yet. */
+export interface ClusterNodes {
+  any(): Backend | null;
+  ownerOf(slot: number): Backend | null;
 }

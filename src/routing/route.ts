@@ -1,5 +1,6 @@
 /** Routes by key prefix: the longest that matches wins. */
 import type { Backend } from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
 import type { Group } from './group.ts';
 
 export interface Mirror {
@@ -93,4 +94,13 @@ export class RouteTable {
   #folded(byte: number): number {
     return this.#fold && byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
   }
+}
+
+/** A channel, the first argument of `command`, is placed as a key would be, but never rewritten. */
+export function serverOfChannel(table: RouteTable, command: Command): Backend | null {
+  const { bytes } = command;
+  const start = command.argStart(1);
+  const end = command.argEnd(1);
+  const group = table.find(bytes, start, end)?.group;
+  return group?.only ?? group?.serverOf(bytes, start, end) ?? null;
 }

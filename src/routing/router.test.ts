@@ -66,6 +66,14 @@ class FakeGroup implements Group {
     return this.servers[0]!;
   }
 
+  primaries(): readonly Backend[] {
+    return this.servers;
+  }
+
+  nodes(): readonly Backend[] {
+    return this.servers;
+  }
+
   get got(): string[][] {
     return this.servers.map((server) => server.got);
   }
@@ -92,11 +100,10 @@ function mirror(group: FakeGroup, more: Partial<Mirror> = {}): Mirror {
 
 class Rig {
   readonly outcomes = new Outcomes();
-  readonly keyless = new FakeServer();
   readonly router: Router;
 
   constructor(...routes: Route[]) {
-    this.router = new Router(routes, false, UNKNOWN, this.keyless);
+    this.router = new Router(routes, false, UNKNOWN, null);
   }
 
   /** The line is the name of the outcome too. */
@@ -244,14 +251,16 @@ test('many split commands at once do not mix their parts', () => {
   }
 });
 
-test('commands without keys go to the one server, or to whoever asks several', () => {
+test('commands without keys go to the one server, or to each of several', () => {
   const one = new FakeGroup('one', 1);
   new Rig(route('', one)).ask('DBSIZE');
   assert.deepEqual(one.got, [['DBSIZE']]);
   const several = new FakeGroup('several', 2);
   const rig = new Rig(route('', several));
   rig.ask('DBSIZE');
-  assert.deepEqual([several.got, rig.keyless.got], [[[], []], ['DBSIZE']]);
+  for (const server of several.servers) server.answer(':2\r\n');
+  assert.deepEqual(several.got, [['DBSIZE'], ['DBSIZE']]);
+  assert.deepEqual(rig.outcomes.all, ['DBSIZE=:4\r\n']);
 });
 
 test('a script without keys, or with a wrong number of them, is any server’s', () => {

@@ -4,7 +4,7 @@
  *   one key      route ─▶ server ─▶ dispatch                       (nothing allocated)
  *   many keys    routes ─▶ rewrite ─▶ servers ─┬ one  ─▶ dispatch
  *                                              └ more ─▶ split, or CROSSSLOT
- *   no key       catch-all route, if any server of it can answer
+ *   no key       AllServers
  *
  * Keys are rewritten before they are placed, so that a key is where a client of the servers looks for it.
  */
@@ -20,10 +20,12 @@ import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { CROSSSLOT, linkError } from '../resp/errors.ts';
+import { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
 import { Borrower } from './borrow.ts';
 import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
+import type { About } from './merge-info.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
 import { Scatter } from './scatter.ts';
@@ -35,22 +37,24 @@ export class Router implements Backend {
   /** Set if there is one route, without prefix, that changes nothing and copies nothing. */
   readonly #plain: Group | null;
   readonly #keys = new KeyPositions();
-  readonly #keyless: Backend | null;
+  readonly #servers: AllServers;
+  /** Of all routes: for commands that name no key. */
+  readonly #mirrors: readonly Mirror[];
   readonly #rewriter: Rewriter;
   readonly #scatter: Scatter;
   readonly #borrower: Borrower;
   /** Route of each key of the command under way. */
   readonly #found: (CompiledRoute | null)[] = [];
 
-  /** `keyless` answers commands without keys that no single server can; null: nobody does. */
+  /** `about` is what INFO tells of the door itself; null: nothing. */
   constructor(
     routes: readonly Route[],
     caseInsensitive: boolean,
     unknown: CommandSpec,
-    keyless: Backend | null,
+    about: About | null,
   ) {
-    this.#keyless = keyless;
     this.#routes = new RouteTable(routes, caseInsensitive);
+    this.#servers = new AllServers(this.#routes, about);
     const first = this.#routes.all[0];
     const isPlain =
       this.#routes.all.length === 1 &&
@@ -59,6 +63,7 @@ export class Router implements Backend {
       first!.readGroup === null &&
       first!.mirrors.length === 0;
     this.#plain = isPlain ? first!.group : null;
+    this.#mirrors = this.#routes.all.flatMap((route) => route.mirrors);
     this.#rewriter = new Rewriter(unknown);
     this.#scatter = new Scatter(unknown);
     this.#borrower = new Borrower(this.#routes, unknown);
@@ -67,7 +72,7 @@ export class Router implements Backend {
   dispatch(command: Command, sink: Sink): void {
     const { keyAt } = command.spec;
     const plain = this.#plain;
-    if (plain !== null) {
+    if (plain !== null && keyAt !== 0) {
       const server =
         plain.only ??
         (keyAt > 0
@@ -179,38 +184,28 @@ export class Router implements Backend {
 
   /** What a session asks on its own account (may this database be selected?) concerns every server. */
   #askAll(command: Command, sink: Sink): void {
-    const servers = new Set<Backend>();
-    for (const route of this.#routes.all) {
-      for (const server of route.group.servers) servers.add(server);
-      for (const server of route.readGroup?.servers ?? []) servers.add(server);
-    }
-    const gather = new AnyGather(sink, servers.size);
+    const servers = this.#servers.nodes();
+    const gather = new AnyGather(sink, servers.length);
     for (const server of servers) server.dispatch(command, gather.piece());
   }
 
   #dispatchKeyless(command: Command, sink: Sink, isInvalid: boolean): void {
     const { spec } = command;
-    if (spec.door === 'local') {
-      this.#askAll(command, sink);
-      return;
-    }
+    if (spec.door === 'local') this.#askAll(command, sink);
+    else if (spec.over === null && (isInvalid || spec.keyAt < 0)) this.#askAnyone(command, sink);
+    else if (this.#servers.dispatch(command, sink)) this.#mirror(command, this.#mirrors);
+  }
+
+  /** Scripts may name no keys, and a wrong number of keys is the server's to complain about. */
+  #askAnyone(command: Command, sink: Sink): void {
     const route = this.#routes.catchAll;
-    if (route === null) {
+    const server = route === null ? null : groupFor(route, command.spec).any();
+    if (route === null || server === null) {
       sink.fail(NO_HOST);
       return;
     }
-    const group = groupFor(route, spec);
-    // Scripts may name no keys, and a wrong number of keys is the server's to complain about.
-    const isAnyones = isInvalid || spec.keyAt < 0;
-    const only = this.#routes.hasOneGroup ? group.only : null;
-    const server = only ?? (isAnyones ? group.any() : null);
-    if (server === null) {
-      if (this.#keyless === null) sink.fail(NO_HOST);
-      else this.#keyless.dispatch(command, sink);
-      return;
-    }
     server.dispatch(command, sink);
-    if (route.mirrors.length > 0) this.#mirror(command, route.mirrors);
+    this.#mirror(command, route.mirrors);
   }
 
   #mirror(command: Command, mirrors: readonly Mirror[]): void {

@@ -99,6 +99,14 @@ export class Shards implements Group {
     return index < 0 ? null : this.servers[index]!;
   }
 
+  primaries(): readonly Backend[] {
+    return this.servers;
+  }
+
+  nodes(): readonly Backend[] {
+    return this.servers;
+  }
+
   any(): Backend | null {
     const index = this.servers.findIndex((_server, at) => this.isIn(at));
     return this.servers[Math.max(0, index)]!;

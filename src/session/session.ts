@@ -235,6 +235,7 @@ export class Session implements Flushable {
     this.#address(command);
     switch (spec.door) {
       case 'route':
+      case 'all':
       case 'split':
         host.backend.dispatch(command, this.open(command));
         break;

@@ -1,6 +1,7 @@
 /** Commands that are not what the table knows, answered in Redis's own words. */
 import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
+import { noSuchSubcommand, wrongNumberOfArguments } from '../resp/errors.ts';
 import type { Session } from './session.ts';
 
 /** Redis prints no more of name and arguments than this (rejectCommandFormat, server.c). */
@@ -25,11 +26,11 @@ function shownText(command: Command, index: number, charactersMax: number): stri
 
 export function unknownSubcommand(command: Command, container: CommandSpec): string {
   const given = shownText(command, 1, ARGUMENTS_SHOWN);
-  return `ERR unknown subcommand '${given}'. Try ${container.name.toUpperCase()} HELP.`;
+  return noSuchSubcommand(given, container.name);
 }
 
 export function wrongArity(spec: CommandSpec): string {
-  return `ERR wrong number of arguments for '${spec.name}' command`;
+  return wrongNumberOfArguments(spec.name);
 }
 
 /** A browser that was made to speak to this port: its request must not go on as commands. */

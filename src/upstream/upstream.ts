@@ -51,6 +51,8 @@ const DATABASES_MAX = 1 << 20;
 
 export class Upstream implements Backend {
   readonly name: string;
+  /** Equal for upstreams that lead to the same keys. */
+  readonly place: string;
   readonly figures: ServerFigures = new ServerFigures();
   /** Failures in a row; the owner decides what follows. */
   failuresInRow = 0;
@@ -77,6 +79,7 @@ export class Upstream implements Backend {
     log: Log,
   ) {
     this.name = options.name;
+    this.place = `${options.name}/${options.database}`;
     this.#options = options;
     this.#owner = owner;
     this.#tick = tick;
@@ -133,6 +136,13 @@ export class Upstream implements Backend {
     return this.#leases.size;
   }
 
+  /** On a link where nobody's commands stand in front: for what a server takes while a script keeps it busy. */
+  dispatchBeside(command: Command, sink: Sink): void {
+    const lane = this.#laneAt(command.protocol, 0, this.#options.connections + 1);
+    if (lane === null) sink.fail(TOO_MANY_LANES);
+    else lane.dispatch(command, sink);
+  }
+
   /** A lane beside those of clients, for health checks. */
   ownLane(): Lane {
     return this.#makeLane(2, 0, this.#options.connections, true);
@@ -152,7 +162,10 @@ export class Upstream implements Backend {
   }
 
   #lane(protocol: Protocol, database: number, affinity: number): Lane | null {
-    const index = affinity % this.#options.connections;
+    return this.#laneAt(protocol, database, affinity % this.#options.connections);
+  }
+
+  #laneAt(protocol: Protocol, database: number, index: number): Lane | null {
     const lane = this.#lanes.get(laneKey(protocol, database, index));
     if (lane !== undefined) return lane;
     if (database >= DATABASES_MAX) return null;
