@@ -311,7 +311,7 @@ const MERGE_REASONS: Readonly<Record<Merge, string>> = {
   latency_history: 'samples of all, by time',
   latency_latest: 'the latest and the highest of each event',
   memory_stats: 'bytes added, shares computed anew',
-  randomkey: 'each key as likely as any other',
+  randomkey: 'one of all keys, each equally likely',
   role: 'offsets added, replicas of all',
   scan: 'one after the other, with one cursor',
   slowlog: 'entries of all, newest first; ids are those of their servers',

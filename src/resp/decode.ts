@@ -56,7 +56,7 @@ class Reader {
       case ARRAY:
         return isNull ? null : this.#list(Number(line));
       case INTEGER:
-        return asInteger(BigInt(line));
+        return toInteger(line);
       case SIMPLE_STRING:
         return { status: line };
       case SIMPLE_ERROR:
@@ -108,6 +108,11 @@ class Reader {
     this.#at = end + 1;
     for (let i = 0; i < parts; i++) this.#at = skipValue(bytes, this.#at);
   }
+}
+
+/** Framing looks at no digits; what is no number must not end the process, and nobody takes a null for one. */
+function toInteger(text: string): Value {
+  return /^[+-]?\d+$/.test(text) ? asInteger(BigInt(text)) : null;
 }
 
 function toDouble(text: string): number {

@@ -287,7 +287,110 @@ test('a key goes by the longest prefix, and without a route to nobody', () => {
   for (const line of ['GET user:1', 'GET user:admin:1']) rig.ask(line);
   assert.deepEqual([users.got, admins.got], [[['GET user:1']], [['GET user:admin:1']]]);
   assert.equal(rig.outcome('GET other'), '!no_host');
-  assert.equal(rig.outcome('DBSIZE'), '!no_host');
+});
+
+test('what names no key goes to the servers of every route, each once', () => {
+  const [users, others] = [new FakeGroup('users', 2), new FakeGroup('others', 1)];
+  const reads = new FakeGroup('reads', 1);
+  const rig = new Rig(
+    route('user:', users),
+    route('', others, { readGroup: reads }),
+    route('o:', others),
+  );
+  for (const line of ['KEYS *', 'SCRIPT FLUSH']) rig.ask(line);
+  assert.deepEqual(
+    [users.got, others.got, reads.got],
+    [
+      [
+        ['KEYS *', 'SCRIPT FLUSH'],
+        ['KEYS *', 'SCRIPT FLUSH'],
+      ],
+      [['KEYS *', 'SCRIPT FLUSH']],
+      [['SCRIPT FLUSH']],
+    ],
+  );
+});
+
+test('a channel is placed as a key is, without being rewritten', () => {
+  const group = new FakeGroup('g', 3);
+  const rig = new Rig(route('', group), route('p:', group, { removePrefix: true }));
+  for (const line of ['PUBLISH p:a1 x', 'PUBLISH a2 x', 'SPUBLISH a2 x']) rig.ask(line);
+  assert.deepEqual(group.got, [[], ['PUBLISH p:a1 x'], ['PUBLISH a2 x', 'SPUBLISH a2 x']]);
+});
+
+test('what all servers are asked is copied to the mirrors of every route', () => {
+  const [main, shadow] = [new FakeGroup('main', 2), new FakeGroup('shadow', 2)];
+  const rig = new Rig(
+    route('', main),
+    route('u:', main, { mirrors: [mirror(shadow, { excludeReads: true })] }),
+  );
+  for (const line of ['FLUSHALL', 'DBSIZE', 'SCAN nonsense', 'INFO.SHARD 9']) rig.ask(line);
+  assert.deepEqual(shadow.got, [['FLUSHALL'], ['FLUSHALL']]);
+});
+
+/** A group of a Redis Cluster, where the last digit of a slot names its owner. */
+class FakeCluster extends FakeGroup {
+  readonly cluster = {
+    any: (): Backend | null => this.servers[1]!,
+    ownerOf: (slot: number): Backend | null => this.servers[slot % 10] ?? null,
+  };
+}
+
+test('questions about a cluster go to a node of it, those about a slot to its owner', () => {
+  const [plain, cluster] = [new FakeGroup('plain', 2), new FakeCluster('cluster', 3)];
+  const rig = new Rig(route('', plain), route('c:', cluster));
+  const asked = ['CLUSTER SLOTS', 'CLUSTER COUNTKEYSINSLOT 12', 'CLUSTER GETKEYSINSLOT 10 5'];
+  for (const line of [...asked, 'CLUSTER COUNTKEYSINSLOT x']) rig.ask(line);
+  assert.deepEqual(cluster.got, [
+    [asked[2]!],
+    [asked[0]!, 'CLUSTER COUNTKEYSINSLOT x'],
+    [asked[1]!],
+  ]);
+  assert.equal(rig.outcome('CLUSTER COUNTKEYSINSLOT 19'), '!no_host');
+  assert.equal(rig.outcome('CLUSTER KEYSLOT {user}:1'), '=:5474\r\n');
+  assert.deepEqual(plain.got, [[], []]);
+});
+
+test('without a cluster the answer is that of a server that is none', () => {
+  const rig = new Rig(route('', new FakeGroup('plain', 2)));
+  for (const line of ['CLUSTER INFO', 'CLUSTER SHARDS', 'CLUSTER COUNTKEYSINSLOT 1']) {
+    assert.equal(rig.outcome(line), '=-ERR This instance has cluster support disabled\r\n');
+  }
+});
+
+test('INFO.SHARD asks one server by its number, also where there is but one', () => {
+  const group = new FakeGroup('g', 3);
+  const rig = new Rig(route('', group));
+  for (const line of ['INFO.SHARD 2 memory', 'info.shard 0']) rig.ask(line);
+  assert.deepEqual(group.got, [['INFO'], [], ['INFO memory']]);
+  assert.equal(rig.outcome('INFO.SHARD 3'), '=-ERR shard_id 3 out of range (0-2)\r\n');
+  for (const line of ['INFO.SHARD -1', 'INFO.SHARD one']) {
+    assert.match(rig.outcome(line), /^=-ERR invalid shard_id - must be a numeric shard index\r\n$/);
+  }
+  assert.match(
+    rig.outcome('INFO.SHARD 1 a b'),
+    /^=-ERR wrong number of arguments for 'info\.shard'/,
+  );
+  const one = new FakeGroup('one', 1);
+  new Rig(route('', one)).ask('INFO.SHARD 0');
+  assert.deepEqual(one.got, [['INFO']]);
+});
+
+test('what cannot be joined is refused, except by the only server there is', () => {
+  const rig = new Rig(route('', new FakeGroup('g', 2)));
+  assert.match(
+    rig.outcome('FT.SEARCH i q'),
+    /^=-ERR 'ft\.search' names no key and several servers/,
+  );
+  assert.equal(
+    rig.outcome('CONFIG NOSUCH'),
+    "=-ERR unknown subcommand 'NOSUCH'. Try CONFIG HELP.\r\n",
+  );
+  const one = new FakeGroup('one', 1);
+  const alone = new Rig(route('', one));
+  for (const line of ['FT.SEARCH i q', 'CONFIG NOSUCH', 'SCAN nonsense', 'INFO tidegate'])
+    alone.ask(line);
+  assert.equal(one.servers[0]!.got.length, 4);
 });
 
 test('keys are placed as they are written, after their prefix was removed', () => {
