@@ -63,13 +63,19 @@ const REASONS: readonly Reason[] = [
   },
   {
     title: 'Not over several servers',
-    why: 'The command names no key, or one server cannot speak for all: refused with the reason.',
+    why: 'Answers of several servers cannot be joined, or differ where one is wanted: refused with the reason.',
     applies: ({ ours }) => /^-ERR .*(several servers|server|door)/.test(ours),
   },
   {
     title: 'Answered by the door',
     why: 'It concerns the connection of the client, which ends here.',
     applies: ({ request }) => request.here !== null,
+  },
+  {
+    title: 'The slot of a key',
+    why: 'A server that is no cluster refuses to say it; it follows from the key alone, so the door does.',
+    applies: ({ ours, alone }) =>
+      ours.startsWith(':') && alone.includes('cluster support disabled'),
   },
   {
     title: 'Gathered from all servers',
