@@ -51,7 +51,9 @@ function describeServe(program: Command, end: (code: number) => void): void {
   const later = (flags: string): Option => new Option(flags).hideHelp();
   program
     .command('serve')
-    .description('run the gateway until SIGTERM or SIGINT; a second signal ends it at once')
+    .description(
+      'run the gateway until SIGTERM or SIGINT; a second one ends it at once; SIGHUP reloads',
+    )
     .option('-c, --config <file>', 'configuration (docs/config.md)')
     .option(
       '-u, --upstream <servers>',

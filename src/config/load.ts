@@ -11,8 +11,25 @@ import { fileProblem, systemResources } from './resources.ts';
 /** What faults call the file as a whole, where others have a path. */
 const WHOLE = 'configuration';
 
+/** A configuration, and where in its file things stand. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** For faults that only show when the configuration is to be put in force. */
+  faultAt(path: Path, reason: string): Fault;
+}
+
 /** Relative paths in the file start from its folder. */
 export function loadFile(path: string): Config {
+  return readConfig(path).config;
+}
+
+/** `name` is what faults call the text; its folder is where relative paths start. */
+export function loadText(text: string, name: string): Config {
+  return parseConfig(text, name).config;
+}
+
+/** As `loadFile`. */
+export function readConfig(path: string): LoadedConfig {
   const resources = systemResources(dirname(resolve(path)));
   let text: string;
   try {
@@ -21,17 +38,18 @@ export function loadFile(path: string): Config {
     const reason = `cannot be read: ${fileProblem(error)}`;
     throw new ConfigError([{ file: path, line: 0, column: 0, path: '', reason }]);
   }
-  return loadText(text, path);
+  return parseConfig(text, path);
 }
 
-/** `name` is what faults call the text; its folder is where relative paths start. */
-export function loadText(text: string, name: string): Config {
+function parseConfig(text: string, name: string): LoadedConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const fault = (offset: number, path: string, reason: string): Fault => {
     const { line, col } = lines.linePos(offset);
     return { file: name, line, column: col, path, reason };
   };
+  const faultOf = (finding: Finding): Fault =>
+    fault(offsetOf(document, finding), formatPath(finding.path) || WHOLE, finding.reason);
   const broken = [...document.errors, ...document.warnings].map((problem) =>
     fault(problem.pos[0], 'yaml', problem.message.replaceAll('\n', ' ')),
   );
@@ -42,11 +60,11 @@ export function loadText(text: string, name: string): Config {
   const raw = plainValue(document);
   if (raw instanceof Error) throw new ConfigError([fault(0, 'yaml', raw.message)]);
   const checked = checkValue(raw, systemResources(dirname(resolve(name))));
-  if (checked.config !== null && broken.length === 0) return checked.config;
-  const found = (checked.findings ?? []).map((finding) =>
-    fault(offsetOf(document, finding), formatPath(finding.path) || WHOLE, finding.reason),
-  );
-  throw new ConfigError(sortFaults([...broken, ...found]));
+  if (checked.config !== null && broken.length === 0) {
+    const faultAt = (path: Path, reason: string): Fault => faultOf({ path, at: 'value', reason });
+    return { config: checked.config, faultAt };
+  }
+  throw new ConfigError(sortFaults([...broken, ...(checked.findings ?? []).map(faultOf)]));
 }
 
 /** An error instead of a value: aliases that would multiply without end. */
