@@ -44,6 +44,16 @@ function describeProgram(end: (code: number) => void): Command {
       const { check } = await import('./check.ts');
       end(check(file));
     });
+  program
+    .command('import')
+    .description(
+      'take over the bootstrap of an Envoy with redis_proxy: prints our configuration, and on standard error what has no equivalent',
+    )
+    .argument('<file>', 'YAML or JSON')
+    .action(async (file: string) => {
+      const { importFile } = await import('./import.ts');
+      end(importFile(file));
+    });
   return program;
 }
 
