@@ -1,7 +1,9 @@
 /** The public API: a configuration in, a running proxy out, in the process of the caller. */
+
+export type { ReloadOutcome } from './admin/reloads.ts';
 export type { Config } from './config/config.ts';
 export { ConfigError, type Fault } from './config/faults.ts';
-export { loadFile, loadText } from './config/load.ts';
+export { type LoadedConfig, loadFile, loadText, readConfig } from './config/load.ts';
 export { type QuickStartOptions, quickStart } from './config/quick-start.ts';
 export { type Log, silent } from './core/log.ts';
-export { createProxy, type Proxy, type ProxyEnd } from './proxy.ts';
+export { createProxy, type Proxy, type ProxyEnd, type ReloadSource } from './proxy.ts';

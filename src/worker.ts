@@ -1,8 +1,18 @@
 /**
  * Everything one event loop serves, put together from the configuration: listeners in front, upstreams
  * behind. With `workers: auto` each thread has one of these and they share nothing but ports.
+ *
+ * A reload builds the new configuration beside the old one and swaps in one go:
+ *
+ *   prepare: what differs is made and opened ──▶ commit: sessions change over, the rest is retired
+ *                                           └──▶ abort: what was made is closed, nothing has changed
+ *
+ * What is the same stays the same object: a group whose configuration is equal keeps its links, a listener
+ * whose address is equal keeps its socket and its clients, whatever else of it changed.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
+import { canonicalAddress } from './config/address.ts';
 import type {
   Config,
   ListenerConfig,
@@ -11,6 +21,7 @@ import type {
   UpstreamConfig,
 } from './config/config.ts';
 import type { Log } from './core/log.ts';
+import { quiet } from './core/quiet.ts';
 import { Tick } from './core/tick.ts';
 import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
@@ -18,7 +29,8 @@ import { type ShardOptions, Shards } from './routing/shards.ts';
 import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
 import { ListenerFigures } from './session/figures.ts';
-import { Listener } from './session/listener.ts';
+import { Listener, type ListenerOptions } from './session/listener.ts';
+import type { SessionHost } from './session/session.ts';
 import { Users } from './session/users.ts';
 import { VERSION } from './version.ts';
 
@@ -27,30 +39,115 @@ export interface WorkerIdentity {
   readonly count: number;
 }
 
+/** Addresses as bound, by listener name: where the port is the kernel's choice, all workers need the same. */
+export type Bound = Readonly<Record<string, string>>;
+
+/** What a listener is apart from its socket. */
+interface ListenerSettings {
+  readonly options: ListenerOptions;
+  readonly host: Omit<SessionHost, 'onClosed'>;
+}
+
+/** What there is to keep. */
+interface Parts {
+  readonly config: Pick<Config, 'upstreams' | 'listeners'>;
+  readonly groups: ReadonlyMap<string, Shards>;
+  /** By place. */
+  readonly listeners: ReadonlyMap<string, Listener>;
+  /** By name: who moves to another address is counted on. */
+  readonly figures: ReadonlyMap<string, ListenerFigures>;
+}
+
+/** A configuration made real, in force or not yet. */
+interface Draft extends Parts {
+  /** Those that were not in force before. */
+  readonly newGroups: readonly Shards[];
+  readonly newListeners: readonly Listener[];
+  /** For listeners in force before, what they become. */
+  readonly changes: ReadonlyMap<Listener, ListenerSettings>;
+}
+
+/** So long new upstreams may take to connect before they are used all the same: their servers may be down. */
+const OPEN_MS_MAX = 1000;
+/** So long commands under way on a group that was replaced may take. */
+const RETIRE_MS_MAX = 60_000;
+/** Replaced groups that still have something under way; of more the oldest is closed at once. */
+const RETIRING_MAX = 64;
+
 export class Worker {
   readonly clients: Clients;
-  readonly groups: ReadonlyMap<string, Shards>;
-  readonly listeners: readonly Listener[];
+  readonly #log: Log;
+  readonly #identity: WorkerIdentity;
   readonly #tick = new Tick();
+  #current: Draft;
+  #prepared: Draft | null = null;
+  readonly #retiring: Set<Shards> = new Set();
+  readonly #draining: Set<Listener> = new Set();
 
-  constructor(config: Config, log: Log, identity: WorkerIdentity, ask: AskPeers | null) {
+  constructor(
+    config: Config,
+    log: Log,
+    identity: WorkerIdentity,
+    ask: AskPeers | null,
+    bound: Bound = {},
+  ) {
+    this.#log = log;
+    this.#identity = identity;
     this.clients = new Clients(this.#tick, log, identity, ask);
-    const groups = new Map<string, Shards>();
-    for (const [name, upstream] of Object.entries(config.upstreams)) {
-      groups.set(name, new Shards(shardsOptions(name, upstream), this.#tick, log));
-    }
-    this.groups = groups;
-    this.listeners = Object.entries(config.listeners)
-      // The kernel deals out TCP connections over workers; a path is one worker's alone.
-      .filter(([, { listen }]) => listen.kind === 'tcp' || identity.index === 0)
-      .map(([name, listener]) => this.#makeListener(name, listener, identity.count > 1, log));
+    this.#current = this.#draft(config, NOTHING, bound);
   }
 
-  /** Addresses by listener name, once all can be connected to. */
-  async listen(): Promise<Record<string, string>> {
-    const addresses: Record<string, string> = {};
-    for (const listener of this.listeners) addresses[listener.name] = await listener.listen();
-    return addresses;
+  get groups(): ReadonlyMap<string, Shards> {
+    return this.#current.groups;
+  }
+
+  get listeners(): readonly Listener[] {
+    return [...this.#current.listeners.values()];
+  }
+
+  /** By listener name. */
+  get addresses(): Bound {
+    return addressesOf(this.#current);
+  }
+
+  /** Resolves once clients can connect everywhere. */
+  async listen(): Promise<void> {
+    for (const listener of this.listeners) await listener.listen();
+  }
+
+  /** Opens what `config` has and the one in force has not; rejects, with nothing changed, if that fails. */
+  async prepare(config: Config, bound: Bound): Promise<Bound> {
+    // One that was given up before it was ready.
+    await this.abort();
+    const draft = this.#draft(config, this.#current, bound);
+    try {
+      for (const listener of draft.newListeners) await open(listener);
+    } catch (error) {
+      await discard(draft);
+      throw error;
+    }
+    await quiet(() => draft.newGroups.every((group) => group.isReady), OPEN_MS_MAX);
+    this.#prepared = draft;
+    return addressesOf(draft);
+  }
+
+  /** Puts in force what was prepared. All at once: no event comes between. */
+  commit(): void {
+    const before = this.#current;
+    const after = this.#prepared!;
+    this.#prepared = null;
+    this.#current = after;
+    for (const [listener, { options, host }] of after.changes) listener.configure(options, host);
+    const listeners = new Set(after.listeners.values());
+    for (const each of before.listeners.values()) if (!listeners.has(each)) this.#drain(each);
+    const groups = new Set(after.groups.values());
+    for (const each of before.groups.values()) if (!groups.has(each)) this.#retire(each);
+  }
+
+  async abort(): Promise<void> {
+    const draft = this.#prepared;
+    this.#prepared = null;
+    if (draft !== null) await discard(draft);
   }
 
   async drain(): Promise<void> {
@@ -58,18 +155,98 @@ export class Worker {
   }
 
   async close(): Promise<void> {
-    for (const listener of this.listeners) listener.close();
+    for (const listener of [...this.listeners, ...this.#draining]) listener.close();
     this.clients.close();
-    await Promise.all([...this.groups.values()].map((group) => group.close()));
+    const groups = [...this.groups.values(), ...this.#retiring];
+    await Promise.all(groups.map((group) => group.close()));
+    await this.abort();
   }
 
-  #makeListener(name: string, config: ListenerConfig, reusePort: boolean, log: Log): Listener {
-    const routes = config.routes.map((route) => this.#makeRoute(route));
+  #drain(listener: Listener): void {
+    this.#draining.add(listener);
+    void listener.drain().then(() => this.#draining.delete(listener));
+  }
+
+  /** Nobody asks it any more; what it was asked before is answered first. */
+  #retire(group: Shards): void {
+    const [oldest] = this.#retiring;
+    if (oldest !== undefined && this.#retiring.size >= RETIRING_MAX) {
+      this.#retiring.delete(oldest);
+      void oldest.close();
+    }
+    this.#retiring.add(group);
+    void quiet(() => group.isIdle, RETIRE_MS_MAX)
+      .then(() => group.close())
+      .then(() => this.#retiring.delete(group));
+  }
+
+  #draft(config: Config, inForce: Parts, bound: Bound): Draft {
+    const newGroups: Shards[] = [];
+    try {
+      const groups = this.#draftGroups(config, inForce, newGroups);
+      return { config, groups, newGroups, ...this.#draftListeners(config, inForce, groups, bound) };
+    } catch (error) {
+      for (const group of newGroups) void group.close();
+      throw error;
+    }
+  }
+
+  #draftGroups(config: Config, inForce: Parts, made: Shards[]): Draft['groups'] {
+    const groups = new Map<string, Shards>();
+    for (const [name, upstream] of Object.entries(config.upstreams)) {
+      const kept = inForce.groups.get(name);
+      if (kept !== undefined && isDeepStrictEqual(upstream, inForce.config.upstreams[name])) {
+        groups.set(name, kept);
+        continue;
+      }
+      const group = new Shards(shardsOptions(name, upstream), this.#tick, this.#log);
+      made.push(group);
+      groups.set(name, group);
+    }
+    return groups;
+  }
+
+  #draftListeners(
+    config: Config,
+    inForce: Parts,
+    groups: Draft['groups'],
+    bound: Bound,
+  ): Pick<Draft, 'listeners' | 'newListeners' | 'changes' | 'figures'> {
+    const listeners = new Map<string, Listener>();
+    const newListeners: Listener[] = [];
+    const changes = new Map<Listener, ListenerSettings>();
+    const figures = new Map<string, ListenerFigures>();
+    for (const [name, listener] of Object.entries(config.listeners)) {
+      // The kernel deals out TCP connections over workers; a path is one worker's alone.
+      if (listener.listen.kind === 'unix' && this.#identity.index > 0) continue;
+      const counted = inForce.figures.get(name) ?? new ListenerFigures();
+      figures.set(name, counted);
+      const place = placeOf(name, listener);
+      const kept = inForce.listeners.get(place);
+      if (kept !== undefined && isUnchanged(name, listener, kept, inForce, groups)) {
+        listeners.set(place, kept);
+        continue;
+      }
+      const settings = this.#settings(name, atBound(listener, bound[name]), groups, counted);
+      if (kept !== undefined) changes.set(kept, settings);
+      const made = kept ?? new Listener(settings.options, settings.host, this.#log);
+      if (kept === undefined) newListeners.push(made);
+      listeners.set(place, made);
+    }
+    return { listeners, newListeners, changes, figures };
+  }
+
+  #settings(
+    name: string,
+    config: ListenerConfig,
+    groups: ReadonlyMap<string, Shards>,
+    figures: ListenerFigures,
+  ): ListenerSettings {
+    const routes = config.routes.map((route) => makeRoute(route, groups));
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
-    const figures = new ListenerFigures();
-    return new Listener(
-      {
+    return {
+      options: {
         name,
         address: config.listen,
         tls:
@@ -78,9 +255,9 @@ export class Worker {
             : { cert: tls.cert.pem, key: tls.key.pem, clientCa: tls.clientCa?.pem ?? null },
         connectionsMax: config.maxConnections,
         idleTimeoutMs: config.idleTimeoutMs,
-        reusePort,
+        reusePort: this.#identity.count > 1,
       },
-      {
+      host: {
         backend: new Router(
           routes,
           config.caseInsensitivePrefixes,
@@ -102,32 +279,90 @@ export class Worker {
         figures,
         version: VERSION,
       },
-      log,
-    );
-  }
-
-  #makeRoute(route: RouteConfig): Route {
-    return {
-      prefix: route.prefix,
-      removePrefix: route.removePrefix,
-      keyFormat: route.keyFormat,
-      group: this.#group(route.upstream),
-      readGroup: route.readUpstream === null ? null : this.#group(route.readUpstream),
-      mirrors: route.mirror.map((mirror): Mirror => {
-        const everything = { ...CATCH_ALL, group: this.#group(mirror.upstream) };
-        return {
-          backend: new Router([everything], false, UNKNOWN, null),
-          percent: mirror.percent,
-          excludeReads: mirror.excludeReads,
-        };
-      }),
     };
   }
+}
 
-  /** The configuration was checked: a route names an upstream that exists. */
-  #group(name: string): Shards {
-    return this.groups.get(name)!;
+/** Before the first configuration. */
+const NOTHING: Parts = {
+  config: { upstreams: {}, listeners: {} },
+  groups: new Map(),
+  listeners: new Map(),
+  figures: new Map(),
+};
+
+/** What makes two listeners the same one: where clients connect. A port to be chosen belongs to the name. */
+function placeOf(name: string, { listen }: ListenerConfig): string {
+  const isAnyPort = listen.kind === 'tcp' && listen.port === 0;
+  return isAnyPort ? `${name} ${listen.host}` : canonicalAddress(listen);
+}
+
+/** The place that another worker was given, if any. */
+function atBound(config: ListenerConfig, bound: string | undefined): ListenerConfig {
+  const { listen } = config;
+  if (listen.kind === 'unix' || listen.port !== 0 || bound === undefined) return config;
+  const port = Number(bound.slice(bound.lastIndexOf(':') + 1));
+  return { ...config, listen: { ...listen, port } };
+}
+
+/** Nothing of it differs, nor does any group behind it: its sessions need not even be told. */
+function isUnchanged(
+  name: string,
+  config: ListenerConfig,
+  kept: Listener,
+  inForce: Parts,
+  groups: ReadonlyMap<string, Shards>,
+): boolean {
+  if (kept.name !== name || !isDeepStrictEqual(config, inForce.config.listeners[name]))
+    return false;
+  return config.routes
+    .flatMap(({ upstream, readUpstream, mirror }) => [
+      upstream,
+      readUpstream ?? upstream,
+      ...mirror.map((each) => each.upstream),
+    ])
+    .every((used) => groups.get(used) === inForce.groups.get(used));
+}
+
+/** The error says which listener it is about. */
+async function open(listener: Listener): Promise<void> {
+  try {
+    await listener.listen();
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { listener: listener.name }) : error;
   }
+}
+
+async function discard({ newListeners, newGroups }: Draft): Promise<void> {
+  for (const listener of newListeners) listener.close();
+  await Promise.all(newGroups.map((group) => group.close()));
+}
+
+function addressesOf({ listeners, changes }: Draft): Bound {
+  const named = [...listeners.values()].map((listener) => [
+    changes.get(listener)?.options.name ?? listener.name,
+    listener.address,
+  ]);
+  return Object.fromEntries(named);
+}
+
+/** The configuration was checked: a route names an upstream that exists. */
+function makeRoute(route: RouteConfig, groups: ReadonlyMap<string, Shards>): Route {
+  return {
+    prefix: route.prefix,
+    removePrefix: route.removePrefix,
+    keyFormat: route.keyFormat,
+    group: groups.get(route.upstream)!,
+    readGroup: route.readUpstream === null ? null : groups.get(route.readUpstream)!,
+    mirrors: route.mirror.map((mirror): Mirror => {
+      const everything = { ...CATCH_ALL, group: groups.get(mirror.upstream)! };
+      return {
+        backend: new Router([everything], false, UNKNOWN, null),
+        percent: mirror.percent,
+        excludeReads: mirror.excludeReads,
+      };
+    }),
+  };
 }
 
 const CATCH_ALL = { prefix: '', removePrefix: false, keyFormat: '', readGroup: null, mirrors: [] };

@@ -101,7 +101,13 @@ function plan(upstreams: readonly string[] = ['main']): Plan {
 }
 
 function linesOf(of: Snapshot, start: string): string[] {
-  const text = exposition({ snapshot: of, process: PROCESS, startedAt: 5, draining: false });
+  const text = exposition({
+    snapshot: of,
+    process: PROCESS,
+    startedAt: 5,
+    draining: false,
+    reloads: { applied: 3, refused: 1, readAt: 7.5 },
+  });
   return text.split('\n').filter((line) => line.startsWith(start));
 }
 

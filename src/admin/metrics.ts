@@ -8,6 +8,7 @@
  * Names and units follow Prometheus' conventions; docs/metrics.md explains each (a test compares).
  */
 import { upperBoundMs } from '../core/histogram.ts';
+import type { ReloadFigures } from './reloads.ts';
 import type {
   CommandRow,
   Latency,
@@ -27,6 +28,7 @@ export interface Exposed {
   /** Seconds since 1970. */
   readonly startedAt: number;
   readonly draining: boolean;
+  readonly reloads: ReloadFigures;
 }
 
 interface Family {
@@ -55,6 +57,19 @@ export const FAMILIES: readonly Family[] = [
   gauge('tidegate_workers', 'Event loops that serve clients.', ({ snapshot }) => [
     [{}, snapshot.workers.length],
   ]),
+  counter(
+    'tidegate_config_reloads_total',
+    'Times the configuration was read again, by result.',
+    ({ reloads }) => [
+      [{ result: 'applied' }, reloads.applied],
+      [{ result: 'refused' }, reloads.refused],
+    ],
+  ),
+  gauge(
+    'tidegate_config_last_reload_timestamp_seconds',
+    'When the configuration in force was read, in seconds since 1970.',
+    ({ reloads }) => [[{}, reloads.readAt]],
+  ),
   ...listenerFamilies(),
   ...upstreamFamilies(),
   ...serverFamilies(),

@@ -1,5 +1,5 @@
 /**
- * The admin port: pages about the process, and the order to drain it.
+ * The admin port: pages about the process, and the orders to reload and to drain it.
  *
  * Liveness and readiness are open, because probes have no secrets; without the token readiness says only yes
  * or no. Everything else wants the bearer token when one is configured. Without one the port is on loopback
@@ -20,6 +20,7 @@ import {
 import type { Log } from '../core/log.ts';
 import { clearStaleSocket } from '../core/unix-socket.ts';
 import { CONTENT_TYPE, exposition } from './metrics.ts';
+import type { ReloadFigures, ReloadOutcome } from './reloads.ts';
 import { merge, type Snapshot } from './snapshot.ts';
 import { type ProcessFigures, statsOf } from './stats.ts';
 import { type Plan, topologyOf, unreadiness } from './topology.ts';
@@ -28,21 +29,27 @@ export type AdminAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** What the pages are about. */
+/** What the pages are about. What a reload may change is asked for each time. */
 export interface AdminHost {
   readonly version: string;
-  readonly plan: Plan;
+  /** Null: none is needed. */
+  readonly token: () => string | null;
+  readonly plan: () => Plan;
   /** Without secrets. */
-  readonly config: unknown;
+  readonly config: () => unknown;
   readonly isDraining: () => boolean;
   /** One snapshot per worker. */
   readonly gather: () => Promise<readonly Snapshot[]>;
   readonly requestDrain: () => void;
+  readonly reloads: ReloadFigures;
+  readonly requestReload: () => Promise<ReloadOutcome>;
 }
 
 export interface Admin {
   /** As bound. */
   readonly address: string;
+  /** Answers what was asked, then closes: the port has moved. */
+  retire(): void;
   close(): Promise<void>;
 }
 
@@ -65,19 +72,16 @@ interface Endpoint {
 
 const REQUEST_MS_MAX = 10_000;
 const CONNECTIONS_MAX = 256;
+/** After this long a port that moved no longer waits for its answers to be read. */
+const RETIRE_MS_MAX = 10_000;
 
 /** Rejects when the address cannot be had. */
-export async function startAdmin(
-  address: AdminAddress,
-  token: string | null,
-  host: AdminHost,
-  log: Log,
-): Promise<Admin> {
-  const endpoints = endpointsOf(host, token);
+export async function startAdmin(address: AdminAddress, host: AdminHost, log: Log): Promise<Admin> {
+  const endpoints = endpointsOf(host);
   const server = createServer({ requestTimeout: REQUEST_MS_MAX }, (request, response) => {
     // Nobody reads what comes with a request; left unread it would stop the connection.
     request.resume();
-    answer(endpoints, token, request, response).then(
+    answer(endpoints, host.token(), request, response).then(
       (given) => send(response, given),
       (error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
@@ -91,6 +95,10 @@ export async function startAdmin(
   server.on('error', (cause) => log.error({ reason: cause.message }, 'admin port error'));
   return {
     address: bound,
+    retire: () => {
+      server.close();
+      setTimeout(() => server.closeAllConnections(), RETIRE_MS_MAX).unref();
+    },
     close: async () => {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
@@ -157,29 +165,51 @@ function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?')[0]!;
 }
 
-function endpointsOf(host: AdminHost, token: string | null): readonly Endpoint[] {
+function endpointsOf(host: AdminHost): readonly Endpoint[] {
   const whole = async (): Promise<Snapshot> => merge(await host.gather());
-  const endpoints = [...healthEndpoints(host, token, whole), ...figureEndpoints(host, whole)];
-  endpoints.push({
-    method: 'POST',
-    path: '/drain',
-    about: 'accept nobody new, answer what is under way, end with 0: as SIGTERM',
-    page: (_request, response) => {
-      // First the answer, then the end: the admin port closes with the rest.
-      response.once('close', host.requestDrain);
-      return ok({ status: 'draining' }, 202);
-    },
-  });
+  const endpoints = [
+    ...healthEndpoints(host, whole),
+    ...figureEndpoints(host, whole),
+    ...orderEndpoints(host),
+  ];
   const index = endpoints.map(({ method, path, about }) => ({ method, path, about }));
   const page = (): Answer => ok({ name: 'tidegate', version: host.version, endpoints: index });
   return [{ method: 'GET', path: '/', about: 'this list', page }, ...endpoints];
 }
 
-function healthEndpoints(
-  host: AdminHost,
-  token: string | null,
-  whole: () => Promise<Snapshot>,
-): Endpoint[] {
+function orderEndpoints(host: AdminHost): Endpoint[] {
+  return [
+    {
+      method: 'POST',
+      path: '/reload',
+      about: 'read the configuration again: as SIGHUP',
+      page: async () => answerToReload(await host.requestReload()),
+    },
+    {
+      method: 'POST',
+      path: '/drain',
+      about: 'accept nobody new, answer what is under way, end with 0: as SIGTERM',
+      page: (_request, response) => {
+        // First the answer, then the end: the admin port closes with the rest.
+        response.once('close', host.requestDrain);
+        return ok({ status: 'draining' }, 202);
+      },
+    },
+  ];
+}
+
+function answerToReload(outcome: ReloadOutcome): Answer {
+  switch (outcome.kind) {
+    case 'applied':
+      return ok({ status: 'reloaded', ...outcome.changes });
+    case 'refused':
+      return { status: 422, type: 'text/plain; charset=utf-8', body: `${outcome.faults}\n` };
+    case 'impossible':
+      return ok({ error: outcome.reason }, 409);
+  }
+}
+
+function healthEndpoints(host: AdminHost, whole: () => Promise<Snapshot>): Endpoint[] {
   return [
     {
       method: 'GET',
@@ -194,9 +224,12 @@ function healthEndpoints(
       about: '200 while clients should come here, else 503 with reasons',
       isOpen: true,
       page: async (request) => {
-        const reasons = unreadiness(host.plan, await whole(), host.isDraining());
+        const reasons = unreadiness(host.plan(), await whole(), host.isDraining());
         const ready = reasons.length === 0;
-        return ok(mayEnter(request, token) ? { ready, reasons } : { ready }, ready ? 200 : 503);
+        return ok(
+          mayEnter(request, host.token()) ? { ready, reasons } : { ready },
+          ready ? 200 : 503,
+        );
       },
     },
   ];
@@ -214,6 +247,7 @@ function figureEndpoints(host: AdminHost, whole: () => Promise<Snapshot>): Endpo
           process: processFigures(host),
           startedAt: Date.now() / 1000 - process.uptime(),
           draining: host.isDraining(),
+          reloads: host.reloads,
         });
         return { status: 200, body, type: CONTENT_TYPE };
       },
@@ -222,19 +256,23 @@ function figureEndpoints(host: AdminHost, whole: () => Promise<Snapshot>): Endpo
       method: 'GET',
       path: '/stats',
       about: 'figures as JSON, latencies in milliseconds',
-      page: async () => ok(statsOf(await whole(), processFigures(host), host.isDraining())),
+      page: async () => {
+        const stats = statsOf(await whole(), processFigures(host), host.isDraining());
+        const { applied, refused, readAt } = host.reloads;
+        return ok({ ...stats, reloads: { applied, refused, readAt } });
+      },
     },
     {
       method: 'GET',
       path: '/config',
       about: 'the configuration in force, without secrets',
-      page: () => ok(host.config),
+      page: () => ok(host.config()),
     },
     {
       method: 'GET',
       path: '/topology',
       about: 'listeners, routes, upstreams and the state of their servers',
-      page: async () => ok(topologyOf(host.plan, await whole())),
+      page: async () => ok(topologyOf(host.plan(), await whole())),
     },
   ];
 }

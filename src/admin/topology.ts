@@ -1,7 +1,7 @@
 /** What stands where, and whether it can be used: `/topology` and `/readyz`. */
 import type { ServerRow, Snapshot } from './snapshot.ts';
 
-/** What was configured; never changes while the proxy runs. */
+/** What was configured; a reload makes a new one. */
 export interface Plan {
   readonly listeners: readonly ListenerPlan[];
   readonly upstreams: readonly UpstreamPlan[];

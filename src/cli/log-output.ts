@@ -8,13 +8,21 @@ import type { Log, LogFormat, LogLevel } from '../core/log.ts';
 const STANDARD_ERROR = 2;
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 
-export function createLog(level: LogLevel, format: LogFormat): Log {
+export interface OutputLog extends Log {
+  /** For lines from now on. */
+  configure(level: LogLevel, format: LogFormat): void;
+}
+
+export function createLog(level: LogLevel, format: LogFormat): OutputLog {
   const output = pino.destination({
     dest: STANDARD_ERROR,
     sync: false,
     maxLength: BACKLOG_BYTES_MAX,
   });
-  const pretty = { write: (line: string): unknown => output.write(prettyLine(line)) };
+  let isPretty = format === 'pretty';
+  const lines = {
+    write: (line: string): unknown => output.write(isPretty ? prettyLine(line) : line),
+  };
   const logger = pino(
     {
       level,
@@ -22,13 +30,17 @@ export function createLog(level: LogLevel, format: LogFormat): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    format === 'json' ? output : pretty,
+    lines,
   );
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
+    configure: (nextLevel, nextFormat) => {
+      logger.level = nextLevel;
+      isPretty = nextFormat === 'pretty';
+    },
   };
 }
 

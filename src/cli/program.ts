@@ -44,6 +44,16 @@ function describeProgram(end: (code: number) => void): Command {
       const { check } = await import('./check.ts');
       end(check(file));
     });
+  program
+    .command('import')
+    .description(
+      'take over the bootstrap of an Envoy with redis_proxy: prints our configuration, and on standard error what has no equivalent',
+    )
+    .argument('<file>', 'YAML or JSON')
+    .action(async (file: string) => {
+      const { importFile } = await import('./import.ts');
+      end(importFile(file));
+    });
   return program;
 }
 
@@ -51,7 +61,9 @@ function describeServe(program: Command, end: (code: number) => void): void {
   const later = (flags: string): Option => new Option(flags).hideHelp();
   program
     .command('serve')
-    .description('run the gateway until SIGTERM or SIGINT; a second signal ends it at once')
+    .description(
+      'run the gateway until SIGTERM or SIGINT; a second one ends it at once; SIGHUP reloads',
+    )
     .option('-c, --config <file>', 'configuration (docs/config.md)')
     .option(
       '-u, --upstream <servers>',

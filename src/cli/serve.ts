@@ -1,10 +1,13 @@
 /** `tidegate serve`: from options to a running proxy to its orderly end. */
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/faults.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { explain } from '../core/explain.ts';
 import type { Log } from '../core/log.ts';
 import { limitRepeats } from '../core/log.ts';
+import type { Proxy as RunningProxy } from '../proxy.ts';
 import { FAILED, INTERRUPTED, MISUSED, STOPPED } from './exit-codes.ts';
-import { explain, sayError, sayFaults } from './say.ts';
+import { sayError, sayFaults } from './say.ts';
 
 /** As commander hands them over; all unread text. */
 export interface ServeOptions {
@@ -36,16 +39,24 @@ export async function serve(options: ServeOptions): Promise<number> {
     sayError(misuse);
     return MISUSED;
   }
+  const { config: file } = options;
   let config: Config;
+  let readAgain: (() => LoadedConfig) | null = null;
   try {
-    config = await configOf(options);
+    if (file === undefined) {
+      config = await configOfOptions(options);
+    } else {
+      const { readConfig } = await import('../config/load.ts');
+      readAgain = () => readConfig(file);
+      config = readAgain().config;
+    }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (options.config === undefined) for (const line of error.message.split('\n')) sayError(line);
     else sayFaults(error.message, process.stderr);
     return MISUSED;
   }
-  return await runProxy(config);
+  return await runProxy(config, readAgain);
 }
 
 /** Null: the options go together. */
@@ -62,11 +73,7 @@ function dashed(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-async function configOf(options: ServeOptions): Promise<Config> {
-  if (options.config !== undefined) {
-    const { loadFile } = await import('../config/load.ts');
-    return loadFile(options.config);
-  }
+async function configOfOptions(options: ServeOptions): Promise<Config> {
   const { quickStart } = await import('../config/quick-start.ts');
   return quickStart({
     upstream: options.upstream ?? '',
@@ -79,21 +86,25 @@ async function configOf(options: ServeOptions): Promise<Config> {
   });
 }
 
-async function runProxy(config: Config): Promise<number> {
+/** `read` null: there is no file. */
+async function runProxy(config: Config, read: (() => LoadedConfig) | null): Promise<number> {
   const { createLog } = await import('./log-output.ts');
-  const log = limitRepeats(createLog(config.log.level, config.log.format));
+  const output = createLog(config.log.level, config.log.format);
+  const log = limitRepeats(output);
   const stopped = signalled(log);
-  ignoreReload(log);
+  const onHangup = reloadOnHangup();
   const { createProxy } = await import('../proxy.ts');
+  const onApplied = (next: Config): void => output.configure(next.log.level, next.log.format);
   let proxy: Awaited<ReturnType<typeof createProxy>>;
   try {
-    proxy = await createProxy(config, log);
+    proxy = await createProxy(config, log, read === null ? null : { read, onApplied });
   } catch (error) {
     sayError(explain(error));
     return FAILED;
   }
   const { addresses, adminAddress: admin } = proxy;
   log.info({ addresses, admin, pid: process.pid }, 'serving');
+  onHangup(proxy);
   const end = await Promise.race([stopped, proxy.ended]);
   if (typeof end === 'object' && end.kind === 'failed') {
     log.error({ reason: end.reason }, 'cannot go on');
@@ -108,11 +119,18 @@ async function runProxy(config: Config): Promise<number> {
   return STOPPED;
 }
 
-/** A reload is for a later version; until then the signal must not end what it was meant to refresh. */
-function ignoreReload(log: Log): void {
+/** The signal must not end what it was meant to refresh, not even while it starts: then it reloads after. */
+function reloadOnHangup(): (proxy: RunningProxy) => void {
+  let proxy: RunningProxy | null = null;
+  let isWanted = false;
   process.on('SIGHUP', () => {
-    log.warn({}, 'SIGHUP: reloading is not available in this version, nothing has changed');
+    isWanted = true;
+    void proxy?.reload();
   });
+  return (started) => {
+    proxy = started;
+    if (isWanted) void proxy.reload();
+  };
 }
 
 /** Resolves to the first signal; the second ends the process at once, whatever is under way. */

@@ -43,6 +43,11 @@ export function formatFault(fault: Fault): string {
   return subject === '' ? reason : `${subject}: ${reason}`;
 }
 
+/** As an editor goes through the file. */
+export function sortFaults(faults: readonly Fault[]): Fault[] {
+  return faults.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
 export function formatPath(path: Path): string {
   return path
     .map((step, i) => (typeof step === 'number' ? `[${step}]` : `${i === 0 ? '' : '.'}${step}`))

@@ -10,8 +10,7 @@ import type {
 } from './config.ts';
 import { duration, flag, integer, listenAddress, percentage, size, text } from './fields.ts';
 import type { Resources } from './resources.ts';
-import { certificateFile, isKeyOf, keyFile, secret } from './secret-fields.ts';
-import { KEY_MISMATCH } from './upstream-schema.ts';
+import { certificateFile, keyFile, problemOfPair, secret } from './secret-fields.ts';
 
 const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
@@ -75,9 +74,8 @@ function tlsSchema(resources: Resources): z.ZodType<ListenerTlsConfig> {
       ).optional(),
     })
     .transform((value, context): ListenerTlsConfig => {
-      if (!isKeyOf(value.key, value.cert)) {
-        context.addIssue({ code: 'custom', message: KEY_MISMATCH, path: ['key'] });
-      }
+      const problem = problemOfPair(value.key, value.cert);
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem, path: ['key'] });
       return { cert: value.cert, key: value.key, clientCa: value.client_ca ?? null };
     })
     .describe('Present: clients connect with TLS.');

@@ -1,6 +1,7 @@
 /** Leaves that read something outside the configuration: secrets, certificates, keys. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type * as z from 'zod';
 import type { PemFile } from './config.ts';
 import { leaf, Refusal, wrong } from './fields.ts';
@@ -87,9 +88,21 @@ export function keyFile(description: string, resources: Resources): z.ZodType<Pe
   });
 }
 
-/** A TLS server with a key of another certificate fails only when the first client comes; so ask now. */
-export function isKeyOf(key: PemFile, cert: PemFile): boolean {
-  return new X509Certificate(cert.pem).checkPrivateKey(createPrivateKey(key.pem));
+/**
+ * Why the two cannot be used together, or null. TLS would say it too late: when the first client comes, or
+ * when half of a new configuration is in force.
+ */
+export function problemOfPair(key: PemFile, cert: PemFile): string | null {
+  if (!new X509Certificate(cert.pem).checkPrivateKey(createPrivateKey(key.pem))) {
+    return 'is not the private key of cert';
+  }
+  try {
+    // `ca` only so that the authorities of the machine are not loaded.
+    createSecureContext({ cert: cert.pem, key: key.pem, ca: cert.pem });
+    return null;
+  } catch (error) {
+    return `cannot be used with cert: ${firstLine(error)}`;
+  }
 }
 
 function pemFile(

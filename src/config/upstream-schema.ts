@@ -28,7 +28,7 @@ import {
   weightedServer,
 } from './fields.ts';
 import type { Resources } from './resources.ts';
-import { certificateFile, isKeyOf, keyFile, secret } from './secret-fields.ts';
+import { certificateFile, keyFile, problemOfPair, secret } from './secret-fields.ts';
 
 const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
@@ -179,15 +179,12 @@ function tlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
     })
     .transform((value, context): UpstreamTlsConfig => {
       const { ca = null, cert = null, key = null, server_name: serverName = null } = value;
-      if (cert !== null && key !== null && !isKeyOf(key, cert)) {
-        context.addIssue({ code: 'custom', message: KEY_MISMATCH, path: ['key'] });
-      }
+      const problem = cert === null || key === null ? null : problemOfPair(key, cert);
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem, path: ['key'] });
       return { ca, cert, key, serverName };
     })
     .describe('Present (`{}` is enough): connections use TLS and the server is verified.');
 }
-
-export const KEY_MISMATCH = 'is not the private key of cert';
 
 function flushSchema(): z.ZodType<FlushConfig> {
   return z

@@ -47,7 +47,8 @@ export class CommandDecoder {
   fault = '';
   /** Until then Redis's tighter limits hold. */
   authenticated = true;
-  readonly #limits: CommandLimits;
+  /** They may change between two calls of `next`, and hold for what is read from then on. */
+  limits: CommandLimits;
   readonly #frame: Frame;
   readonly #carry = new ByteQueue();
   #source: Buffer = EMPTY;
@@ -72,7 +73,7 @@ export class CommandDecoder {
 
   /** `frame` is filled anew by each `next` that finds one. */
   constructor(limits: CommandLimits, frame: Frame) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#frame = frame;
   }
 
@@ -151,7 +152,7 @@ export class CommandDecoder {
       return MORE;
     }
     const count = this.#value;
-    if (count > this.#limits.elementsMax) return this.#fail('invalid multibulk length');
+    if (count > this.limits.elementsMax) return this.#fail('invalid multibulk length');
     if (!this.authenticated && count > UNAUTHENTICATED_ELEMENTS_MAX) {
       return this.#fail('unauthenticated multibulk length');
     }
@@ -183,8 +184,7 @@ export class CommandDecoder {
         return this.#lineTooLong() ? this.#fail('too big bulk count string') : MORE;
       }
       const length = this.#value;
-      if (length < 0 || length > this.#limits.bulkBytesMax)
-        return this.#fail('invalid bulk length');
+      if (length < 0 || length > this.limits.bulkBytesMax) return this.#fail('invalid bulk length');
       if (!this.authenticated && length > UNAUTHENTICATED_BULK_BYTES_MAX) {
         return this.#fail('unauthenticated bulk length');
       }
@@ -267,7 +267,7 @@ export class CommandDecoder {
   /** The line begun at `#scanned` has no end within the limit. */
   #lineTooLong(): boolean {
     return (
-      this.#limit - this.#position - Math.max(0, this.#scanned) > this.#limits.inlineBytesMax &&
+      this.#limit - this.#position - Math.max(0, this.#scanned) > this.limits.inlineBytesMax &&
       this.#searched === this.#limit - this.#position
     );
   }
@@ -279,7 +279,7 @@ export class CommandDecoder {
     if (source[this.#position] === TLS_HANDSHAKE) return this.#fail('this port does not speak TLS');
     let lf = this.#position + this.#searched;
     while (lf < this.#limit && source[lf] !== LF) lf++;
-    if (lf - this.#position > this.#limits.inlineBytesMax)
+    if (lf - this.#position > this.limits.inlineBytesMax)
       return this.#fail('too big inline request');
     if (lf === this.#limit) {
       this.#searched = this.#limit - this.#position;

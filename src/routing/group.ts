@@ -26,3 +26,13 @@ export interface ClusterNodes {
   any(): Backend | null;
   ownerOf(slot: number): Backend | null;
 }
+
+/** The same for whoever makes groups and replaces them. */
+export interface OwnedGroup extends Group {
+  /** Every server can be asked without waiting for a connection. */
+  readonly isReady: boolean;
+  /** Nothing is under way for clients: it can be closed without anybody noticing. */
+  readonly isIdle: boolean;
+  /** At once; a reload first waits until the group is idle. */
+  close(): Promise<void>;
+}

@@ -18,7 +18,7 @@ import type { Lane } from '../upstream/lane.ts';
 import type { Orphan } from '../upstream/link.ts';
 import { type OutlierOptions, Outliers } from '../upstream/outlier.ts';
 import { Upstream, type UpstreamOptions } from '../upstream/upstream.ts';
-import type { Group } from './group.ts';
+import type { OwnedGroup } from './group.ts';
 import {
   createDistribution,
   type Distribution,
@@ -45,7 +45,7 @@ export interface ShardsOptions {
 
 const PANIC_SHARE = 0.5;
 
-export class Shards implements Group {
+export class Shards implements OwnedGroup {
   readonly name: string;
   readonly servers: readonly Upstream[];
   readonly only: Backend | null;
@@ -125,6 +125,14 @@ export class Shards implements Group {
   /** Null: nobody checks. */
   checkOf(index: number): HealthCheck | null {
     return this.#checks[index] ?? null;
+  }
+
+  get isReady(): boolean {
+    return this.servers.every((server) => server.isConnected);
+  }
+
+  get isIdle(): boolean {
+    return this.servers.every((server) => server.isIdle);
   }
 
   /** So many servers are out that health is ignored. */

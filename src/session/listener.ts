@@ -1,13 +1,27 @@
 /**
  * A place clients connect to: TCP, TLS or a unix path. Accepts up to a limit, watches for idle clients,
  * and drains.
+ *
+ *   socket that listens ─▶ connection ─┬─ plain ───────────────────────┬─▶ Session
+ *                                      └─ TLS server, which listens to ─┘
+ *                                         nothing and can be replaced
+ *
+ * The address is its identity. Everything else, certificates and even TLS itself included, changes behind
+ * the socket (`configure`), so that nobody who connects meanwhile is turned away.
  */
 import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../core/log.ts';
+import { quiet } from '../core/quiet.ts';
 import { clearStaleSocket } from '../core/unix-socket.ts';
 import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
 import { Session, type SessionHost } from './session.ts';
+import type { Users } from './users.ts';
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -37,39 +51,77 @@ const BACKLOG = 4096;
 const KEEP_ALIVE_DELAY_MS = 300_000;
 /** After this long a drain no longer waits for clients. */
 const DRAIN_MS_MAX = 10_000;
-const DRAIN_STEP_MS = 10;
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 export class Listener {
-  readonly name: string;
-  readonly host: Omit<SessionHost, 'onClosed'>;
-  readonly #options: ListenerOptions;
+  host: Omit<SessionHost, 'onClosed'>;
+  #options: ListenerOptions;
   readonly #log: Log;
   readonly #server: Server;
   readonly #sessions: Set<Session> = new Set();
-  readonly #sessionHost: SessionHost;
+  #sessionHost: SessionHost;
+  /** Null: connections are plain. */
+  #secure: TlsServer | null;
   #idleTimer: NodeJS.Timeout | null = null;
   #draining = false;
 
   constructor(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>, log: Log) {
-    this.name = options.name;
     this.#options = options;
     this.host = host;
     this.#log = log;
-    this.#sessionHost = { ...host, onClosed: (session) => this.#onClosed(session) };
-    this.#server =
-      options.tls === null
-        ? createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) =>
-            this.#onConnection(moveToSharedBuffer(socket)),
-          )
-        : this.#createTls(options.tls);
+    this.#sessionHost = this.#hostOfSessions(host);
+    this.#secure = options.tls === null ? null : this.#createTls(options.tls);
+    this.#server = createServer(
+      { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+      (socket) => {
+        if (this.#secure === null) this.#onConnection(moveToSharedBuffer(socket));
+        else this.#secure.emit('connection', socket);
+      },
+    );
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /**
+   * Everything but the address, for clients that are here and those to come. Handshakes under way end with
+   * the certificate they began with. `options.address` is not looked at.
+   */
+  configure(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>): void {
+    const isSameTls = isDeepStrictEqual(options.tls, this.#options.tls);
+    this.#options = { ...options, address: this.#options.address };
+    // Under another name they are counted elsewhere.
+    this.host.figures.connectionsActive -= this.#sessions.size;
+    host.figures.connectionsActive += this.#sessions.size;
+    this.host = host;
+    this.#sessionHost = this.#hostOfSessions(host);
+    if (!isSameTls) this.#secure = options.tls === null ? null : this.#createTls(options.tls);
+    this.#watchIdle();
+    for (const session of this.#sessions) {
+      session.adopt(this.#sessionHost);
+      keepRights(session, host.users);
+    }
+  }
+
+  #hostOfSessions(host: Omit<SessionHost, 'onClosed'>): SessionHost {
+    return { ...host, onClosed: (session) => this.#onClosed(session) };
   }
 
   get isAccepting(): boolean {
     return this.#server.listening && !this.#draining;
   }
 
-  /** Resolves with the address as text once clients can connect. */
+  /** As bound: with the port that the kernel chose. */
+  get address(): string {
+    const { address } = this.#options;
+    if (address.kind === 'unix') return `unix:${address.path}`;
+    const bound = this.#server.address();
+    const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+    return address.host.includes(':') ? `[${address.host}]:${port}` : `${address.host}:${port}`;
+  }
+
+  /** Resolves with `address` once clients can connect. */
   async listen(): Promise<string> {
     const { address } = this.#options;
     if (address.kind === 'unix') await clearStaleSocket(address.path);
@@ -84,25 +136,20 @@ export class Listener {
       this.#log.error({ listener: this.name, reason: cause.message }, 'listener error');
     });
     this.#watchIdle();
-    if (address.kind === 'unix') return `unix:${address.path}`;
-    const bound = this.#server.address();
-    const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
-    return address.host.includes(':') ? `[${address.host}]:${port}` : `${address.host}:${port}`;
+    return this.address;
   }
 
   /** Accepts nobody new, answers what is under way, closes each client when it is quiet. */
   async drain(): Promise<void> {
     this.#draining = true;
     this.#stopAccepting();
-    const deadline = performance.now() + DRAIN_MS_MAX;
     for (const session of this.#sessions) session.finish();
-    while (this.#sessions.size > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS));
-    }
+    await quiet(() => this.#sessions.size === 0, DRAIN_MS_MAX);
     this.close();
   }
 
   close(): void {
+    this.#draining = true;
     this.#stopAccepting();
     for (const session of this.#sessions) session.close();
   }
@@ -113,7 +160,8 @@ export class Listener {
     if (this.#server.listening) this.#server.close();
   }
 
-  #createTls(tls: ListenerTls): Server {
+  /** It gets its connections from the socket that listens. */
+  #createTls(tls: ListenerTls): TlsServer {
     const options: TlsOptions & { allowHalfOpen: boolean; noDelay: boolean } = {
       cert: tls.cert,
       key: tls.key,
@@ -170,6 +218,8 @@ export class Listener {
   /** One timer for all clients, so an idle one is closed up to a quarter late. */
   #watchIdle(): void {
     const { idleTimeoutMs } = this.#options;
+    if (this.#idleTimer !== null) clearInterval(this.#idleTimer);
+    this.#idleTimer = null;
     if (idleTimeoutMs === 0) return;
     this.#idleTimer = setInterval(() => this.#closeIdle(), Math.max(50, idleTimeoutMs / 4));
     this.#idleTimer.unref();
@@ -182,6 +232,19 @@ export class Listener {
       this.host.figures.idleClosed++;
       session.close();
     }
+  }
+}
+
+/** Who is logged in stays so under the same name, whatever the password is now; else the client is closed. */
+function keepRights(session: Session, users: Users | null): void {
+  if (users === null) {
+    session.becomeUser(null);
+  } else if (session.isAuthenticated) {
+    const user = session.user === null ? null : users.find(session.user.name);
+    if (user !== null) session.becomeUser(user);
+    else if (session.wait === null) session.finish();
+    // What it waits for at a server may never come.
+    else session.close();
   }
 }
 

@@ -75,7 +75,8 @@ const STASH_SPENT_MIN = 64 * 1024;
 
 export class Session implements Flushable {
   readonly id: number;
-  readonly host: SessionHost;
+  /** What the listener is now; another one after a reload. */
+  host: SessionHost;
   readonly socket: Socket;
   readonly openedAt: number;
   /** Time of the last read, in the milliseconds of `Tick.now`. */
@@ -160,6 +161,14 @@ export class Session implements Flushable {
     if (user === undefined) this.#gate |= Gate.authentication;
     else if (user !== null && !user.isUnlimited) this.#gate |= Gate.permissions;
     this.#decoder.authenticated = user !== undefined;
+  }
+
+  /** Other rules from now on. What is under way ends first: on another link a later command could overtake it. */
+  adopt(host: SessionHost): void {
+    this.host = host;
+    this.#decoder.limits = host.limits;
+    // Who waits at a server is held already, and still listened to.
+    if (this.#head !== null && this.wait === null) this.#holdBack(Hold.turns);
   }
 
   setReplyMode(mode: 'on' | 'off' | 'skip'): void {

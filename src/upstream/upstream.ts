@@ -69,6 +69,8 @@ export class Upstream implements Backend {
   /** Who has which of the lent links. */
   readonly #leases: Map<Link, LinkLease> = new Map();
   readonly #home: LeaseHome;
+  /** For health checks; one of `#lanes`. */
+  #own: Lane | null = null;
   #closed = false;
 
   constructor(
@@ -145,7 +147,8 @@ export class Upstream implements Backend {
 
   /** A lane beside those of clients, for health checks. */
   ownLane(): Lane {
-    return this.#makeLane(2, 0, this.#options.connections, true);
+    this.#own ??= this.#makeLane(2, 0, this.#options.connections, true);
+    return this.#own;
   }
 
   async close(): Promise<void> {
@@ -159,6 +162,15 @@ export class Upstream implements Backend {
     let count = 0;
     for (const lane of this.#lanes.values()) count += lane.link?.pendingCount ?? 0;
     return count;
+  }
+
+  /** No client waits for it or has a connection of it; health checks do not count. */
+  get isIdle(): boolean {
+    if (this.#leases.size > 0) return false;
+    for (const lane of this.#lanes.values()) {
+      if (lane !== this.#own && lane.link !== null && !lane.link.isIdle) return false;
+    }
+    return true;
   }
 
   #lane(protocol: Protocol, database: number, affinity: number): Lane | null {

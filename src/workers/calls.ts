@@ -2,10 +2,11 @@
  * Questions between the main thread and its workers, over one message port each. Every question has a
  * number; an answer or an error comes back under it. Nothing here is on the path of a command.
  *
- *   main ── ready, listen, snapshot, clients, drain, close ──▶ worker
+ *   main ── ready, listen, snapshot, clients, prepare, commit, abort, drain, close ──▶ worker
  *   main ◀── peers (what the other workers say), log ── worker
  */
 import type { Snapshot } from '../admin/snapshot.ts';
+import type { Config } from '../config/config.ts';
 import type { LogLevel } from '../core/log.ts';
 import type { ClientAnswer, ClientQuestion } from '../session/clients.ts';
 
@@ -16,6 +17,13 @@ export interface Questions {
   /** Addresses already bound by another worker; answered with those bound by this one. */
   listen: { ask: Readonly<Record<string, string>>; answer: Readonly<Record<string, string>> };
   snapshot: { ask: null; answer: Snapshot };
+  /** A reload, in three steps: see `Worker`. `bound` is what another worker has bound for it. */
+  prepare: {
+    ask: { readonly config: Config; readonly bound: Readonly<Record<string, string>> };
+    answer: Readonly<Record<string, string>>;
+  };
+  commit: { ask: null; answer: null };
+  abort: { ask: null; answer: null };
   clients: { ask: ClientQuestion; answer: ClientAnswer };
   drain: { ask: null; answer: null };
   close: { ask: null; answer: null };
@@ -43,7 +51,13 @@ export type Message =
 /** A structured clone of an Error loses these: what an operator is told of a taken port. */
 interface PlainError {
   readonly message: string;
-  readonly details: { readonly code?: string; readonly address?: string; readonly port?: number };
+  readonly details: {
+    readonly code?: string;
+    readonly address?: string;
+    readonly port?: number;
+    /** Which listener could not be opened. */
+    readonly listener?: string;
+  };
 }
 
 interface Waiting {
@@ -120,13 +134,14 @@ export class Calls {
 
 function toPlain(error: unknown): PlainError {
   if (!(error instanceof Error)) return { message: String(error), details: {} };
-  const { code, address, port } = error as Error & PlainError['details'];
+  const { code, address, port, listener } = error as Error & PlainError['details'];
   return {
     message: error.message,
     details: {
       ...(typeof code === 'string' && { code }),
       ...(typeof address === 'string' && { address }),
       ...(typeof port === 'number' && { port }),
+      ...(typeof listener === 'string' && { listener }),
     },
   };
 }

@@ -12,7 +12,7 @@ import {
   type UpstreamRow,
   type WorkerRow,
 } from '../admin/snapshot.ts';
-import { allCommands } from '../commands/lookup.ts';
+import { allCommands, idCount } from '../commands/lookup.ts';
 import type { Histogram } from '../core/histogram.ts';
 import type { Shards } from '../routing/shards.ts';
 import type { Listener } from '../session/listener.ts';
@@ -27,24 +27,30 @@ export class Collector {
   readonly #lag = new LoopLag();
   readonly #openedAt: number = performance.now();
   /** By `CommandSpec.id`. */
-  readonly #commandNames: readonly string[];
+  #commandNames: readonly string[] = [];
 
   constructor(worker: Worker, index: number) {
     this.#worker = worker;
     this.#index = index;
-    const custom = worker.listeners.flatMap(({ host }) => host.table.topLevel());
-    const names: string[] = [UNKNOWN_NAME];
-    for (const { id, name } of [...allCommands(), ...custom]) names[id] = name;
-    this.#commandNames = names;
   }
 
   collect(): Snapshot {
     const { listeners, groups } = this.#worker;
+    // A reload may declare more commands; names of those it takes back are still needed for their figures.
+    if (this.#commandNames.length < idCount()) this.#nameCommands();
     return {
       workers: [this.#workerRow()],
       listeners: listeners.map(listenerRow),
       upstreams: [...groups.values()].map((group) => this.#upstreamRow(group)),
     };
+  }
+
+  #nameCommands(): void {
+    const custom = this.#worker.listeners.flatMap(({ host }) => host.table.topLevel());
+    const names = [...this.#commandNames];
+    names[0] = UNKNOWN_NAME;
+    for (const { id, name } of [...allCommands(), ...custom]) names[id] = name;
+    this.#commandNames = names;
   }
 
   close(): void {

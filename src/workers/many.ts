@@ -13,6 +13,7 @@ import { getCompileCacheDir } from 'node:module';
 import { createServer } from 'node:net';
 import { Worker as Thread } from 'node:worker_threads';
 import type { Snapshot } from '../admin/snapshot.ts';
+import { canonicalAddress } from '../config/address.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../core/log.ts';
 import type { ClientAnswer, ClientQuestion } from '../session/clients.ts';
@@ -30,11 +31,18 @@ const SHARING: readonly NodeJS.Platform[] = ['linux', 'freebsd', 'sunos', 'aix']
 const SNAPSHOT_MS_MAX = 5000;
 const PEER_MS_MAX = 2000;
 const CLOSE_MS_MAX = 2000;
+/** Above all that a worker waits for while it prepares. */
+const PREPARE_MS_MAX = 10_000;
 
 interface Seat {
   readonly index: number;
   readonly thread: Thread;
   readonly calls: Calls;
+}
+
+interface Prepared {
+  readonly config: Config;
+  readonly addresses: Readonly<Record<string, string>>;
 }
 
 export function canSharePorts(): boolean {
@@ -50,7 +58,7 @@ export async function startMany(
   start: URL = START,
 ): Promise<Workers> {
   if (!canSharePorts()) throw new Error('workers must be 1 here: this system cannot share a port');
-  await refuseTakenPorts(config);
+  await refuseTakenPorts(config, null);
   const threads = new Threads(config, count, log, onDied, start);
   try {
     await threads.listen();
@@ -63,6 +71,8 @@ export async function startMany(
 
 class Threads implements Workers {
   addresses: Readonly<Record<string, string>> = {};
+  #config: Config;
+  #prepared: Prepared | null = null;
   readonly #seats: readonly Seat[];
   readonly #log: Log;
   readonly #onDied: (reason: string) => void;
@@ -75,6 +85,7 @@ class Threads implements Workers {
     onDied: (reason: string) => void,
     start: URL,
   ) {
+    this.#config = config;
     this.#log = log;
     this.#onDied = onDied;
     this.#seats = Array.from({ length: count }, (_none, index) => {
@@ -105,6 +116,36 @@ class Threads implements Workers {
         }
       }),
     );
+  }
+
+  /** As with the start, the first worker finds what cannot be done. */
+  async prepare(config: Config): Promise<void> {
+    await refuseTakenPorts(config, this.#config);
+    const [first, ...others] = this.#seats;
+    try {
+      const bound = await first!.calls.ask('prepare', { config, bound: {} }, PREPARE_MS_MAX);
+      await Promise.all(
+        others.map(({ calls }) => calls.ask('prepare', { config, bound }, PREPARE_MS_MAX)),
+      );
+      this.#prepared = { config, addresses: bound };
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+  }
+
+  async commit(): Promise<void> {
+    const { config, addresses } = this.#prepared!;
+    this.#prepared = null;
+    this.#config = config;
+    this.addresses = addresses;
+    // One that dies meanwhile ends the process; see the head of this file.
+    await Promise.allSettled(this.#seats.map(({ calls }) => calls.ask('commit', null, null)));
+  }
+
+  async abort(): Promise<void> {
+    this.#prepared = null;
+    await Promise.allSettled(this.#seats.map(({ calls }) => calls.ask('abort', null, null)));
   }
 
   async drain(): Promise<void> {
@@ -158,14 +199,17 @@ class Threads implements Workers {
 
 /**
  * A second gateway that also shares ports would be let in silently and get half of the clients. So every
- * port is tried once as only one can have it.
+ * port is tried once as only one can have it, but for those that are ours already.
  */
-async function refuseTakenPorts(config: Config): Promise<void> {
-  for (const { listen } of Object.values(config.listeners)) {
-    if (listen.kind === 'unix' || listen.port === 0) continue;
+async function refuseTakenPorts(config: Config, inForce: Config | null): Promise<void> {
+  const ours = new Set(
+    Object.values(inForce?.listeners ?? {}).map(({ listen }) => canonicalAddress(listen)),
+  );
+  for (const [listener, { listen }] of Object.entries(config.listeners)) {
+    if (listen.kind === 'unix' || listen.port === 0 || ours.has(canonicalAddress(listen))) continue;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const trial = createServer();
-    trial.once('error', reject);
+    trial.once('error', (cause) => reject(Object.assign(cause, { listener })));
     trial.listen({ host: listen.host, port: listen.port, exclusive: true }, () =>
       trial.close(() => resolve()),
     );

@@ -13,15 +13,22 @@ export async function startOne(config: Config, log: Log): Promise<Workers> {
     await worker.close();
   };
   try {
-    const addresses = await worker.listen();
-    return {
-      addresses,
-      gather: async () => [collector.collect()],
-      drain: () => worker.drain(),
-      close,
-    };
+    await worker.listen();
   } catch (error) {
     await close();
     throw error;
   }
+  return {
+    get addresses() {
+      return worker.addresses;
+    },
+    gather: async () => [collector.collect()],
+    prepare: async (next) => {
+      await worker.prepare(next, {});
+    },
+    commit: async () => worker.commit(),
+    abort: () => worker.abort(),
+    drain: () => worker.drain(),
+    close,
+  };
 }

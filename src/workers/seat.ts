@@ -1,7 +1,7 @@
 /** In a thread: one `Worker` that does what the main thread says. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Config, ListenerConfig } from '../config/config.ts';
 import { type Log, type LogLevel, limitRepeats } from '../core/log.ts';
+import type { AskPeers } from '../session/clients.ts';
 import { Worker } from '../worker.ts';
 import { Calls, type Message } from './calls.ts';
 import { Collector } from './collect.ts';
@@ -15,7 +15,10 @@ if (parentPort === null) throw new Error('this file is the start of a thread');
 const port = parentPort;
 const { config, identity } = workerData as ThreadData;
 // Repeats are counted here: what is left out must not cost the main thread anything.
-const log = limitRepeats(forwardingLog(config.log.level));
+const log = limitRepeats(forwardingLog());
+let level = config.log.level;
+/** The level of a configuration that waits to be put in force. */
+let nextLevel = level;
 let worker: Worker | null = null;
 let collector: Collector | null = null;
 
@@ -23,11 +26,24 @@ const calls = new Calls((message) => port.postMessage(message), {
   ready: async () => null,
   listen: async (bound) => {
     const { index, count } = identity;
-    worker = new Worker(atBound(config, bound), log, { index, count }, (question) =>
-      calls.ask('peers', question, PEERS_MS_MAX),
-    );
+    const askPeers: AskPeers = (question) => calls.ask('peers', question, PEERS_MS_MAX);
+    worker = new Worker(config, log, { index, count }, askPeers, bound);
     collector = new Collector(worker, index);
-    return await worker.listen();
+    await worker.listen();
+    return worker.addresses;
+  },
+  prepare: async ({ config: next, bound }) => {
+    nextLevel = next.log.level;
+    return await running(worker).prepare(next, bound);
+  },
+  commit: async () => {
+    level = nextLevel;
+    running(worker).commit();
+    return null;
+  },
+  abort: async () => {
+    await running(worker).abort();
+    return null;
   },
   snapshot: async () => running(collector).collect(),
   clients: async (question) => running(worker).clients.answer(question),
@@ -45,27 +61,13 @@ const calls = new Calls((message) => port.postMessage(message), {
 
 port.on('message', (message: Exclude<Message, { type: 'log' }>) => calls.receive(message));
 
-/** Listeners with an ephemeral port use the one the first worker was given. */
-function atBound(wanted: Config, bound: Readonly<Record<string, string>>): Config {
-  const listeners = Object.entries(wanted.listeners).map(([name, listener]) => [
-    name,
-    { ...listener, listen: placeOf(listener, bound[name]) },
-  ]);
-  return { ...wanted, listeners: Object.fromEntries(listeners) };
-}
-
-function placeOf({ listen }: ListenerConfig, bound: string | undefined): ListenerConfig['listen'] {
-  if (listen.kind === 'unix' || listen.port !== 0 || bound === undefined) return listen;
-  return { ...listen, port: Number(bound.slice(bound.lastIndexOf(':') + 1)) };
-}
-
 function running<T>(part: T | null): T {
   if (part === null) throw new Error('the worker does not run yet');
   return part;
 }
 
 /** Lines are written by the main thread alone, whole and in order. */
-function forwardingLog(level: LogLevel): Log {
+function forwardingLog(): Log {
   const forward =
     (own: LogLevel) =>
     (fields: object, text: string): void => {

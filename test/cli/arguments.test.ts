@@ -27,6 +27,7 @@ const MISUSES: readonly [args: string, text: RegExp][] = [
   ],
   ['serve here', /^tidegate: too many arguments for 'serve'/],
   ['check', /^tidegate: missing required argument 'file'$/],
+  ['import', /^tidegate: missing required argument 'file'$/],
   ['sreve', /^tidegate: unknown command 'sreve'/],
   ['--bogus', /^tidegate: unknown option '--bogus'$/],
 ];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explain } from './say.ts';
+import { explain } from './explain.ts';
 
 function failure(fields: object): Error {
   return Object.assign(new Error('listen X: some text'), fields);

@@ -1,0 +1,39 @@
+/** What is different between two configurations, by name: for whoever asked for a reload. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from './config.ts';
+
+export interface Changes {
+  readonly listeners: SectionChanges;
+  readonly upstreams: SectionChanges;
+  readonly admin: boolean;
+  readonly log: boolean;
+}
+
+export interface SectionChanges {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+export function changesBetween(before: Config, after: Config): Changes {
+  return {
+    listeners: sectionChanges(before.listeners, after.listeners),
+    upstreams: sectionChanges(before.upstreams, after.upstreams),
+    admin: !isDeepStrictEqual(before.admin, after.admin),
+    log: !isDeepStrictEqual(before.log, after.log),
+  };
+}
+
+function sectionChanges(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): SectionChanges {
+  const names = Object.keys(after);
+  return {
+    added: names.filter((name) => !Object.hasOwn(before, name)),
+    changed: names.filter(
+      (name) => Object.hasOwn(before, name) && !isDeepStrictEqual(before[name], after[name]),
+    ),
+    removed: Object.keys(before).filter((name) => !Object.hasOwn(after, name)),
+  };
+}
