@@ -20,7 +20,9 @@ import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
+import type { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
+import { JoinedLease } from './joined-lease.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
 
@@ -34,15 +36,21 @@ interface Place {
 
 export class Borrower {
   readonly #routes: RouteTable;
+  readonly #servers: AllServers;
   readonly #rewriter: Rewriter;
   readonly #keys = new KeyPositions();
 
-  constructor(routes: RouteTable, unknown: CommandSpec) {
+  constructor(routes: RouteTable, servers: AllServers, unknown: CommandSpec) {
     this.#routes = routes;
+    this.#servers = servers;
     this.#rewriter = new Rewriter(unknown);
   }
 
   lease(command: Command, holder: LeaseHolder): Lease | Refusal {
+    if (command.spec.over === 'primaries' && command.spec.wait !== null) {
+      const servers = this.#servers.primaries();
+      if (servers.length > 1) return JoinedLease.of(servers, command, holder);
+    }
     const place = this.place(command, null);
     if ('reply' in place) return place;
     const lease = place.server.lease(place.command, holder);
@@ -81,6 +89,8 @@ export class Borrower {
     if (current !== null && isItsOwn) return { server: current, command };
     const { catchAll, hasOneGroup } = this.#routes;
     if (spec.over === 'channel') {
+      // Subscribers hear PUBLISH wherever it is said; a shard channel has a server of its own.
+      if (current !== null && spec.keySpecs.length === 0) return { server: current, command };
       const server = serverOfChannel(this.#routes, command);
       return server === null ? NO_HOST : { server, command };
     }

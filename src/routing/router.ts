@@ -66,7 +66,7 @@ export class Router implements Backend {
     this.#mirrors = this.#routes.all.flatMap((route) => route.mirrors);
     this.#rewriter = new Rewriter(unknown);
     this.#scatter = new Scatter(unknown);
-    this.#borrower = new Borrower(this.#routes, unknown);
+    this.#borrower = new Borrower(this.#routes, this.#servers, unknown);
   }
 
   dispatch(command: Command, sink: Sink): void {

@@ -205,3 +205,24 @@ test('what a client sends while it waits is kept, and bounded', async () => {
   const replies = await wire.readAll(301);
   assert.ok(replies.slice(1).every((reply) => reply === '+OK\r\n'));
 });
+
+test('WAIT over several servers waits for each, and tells the least', async () => {
+  await using servers = await startRedises(2);
+  await using replica = await startRedis();
+  await replica.ask('REPLICAOF', '127.0.0.1', String(servers[0]!.port));
+  await using gate = await startTidegate(shards(servers.addresses));
+  await using wire = await gate.connect();
+  const hasReplica = async (): Promise<boolean> =>
+    String(await servers[0]!.value('INFO', 'replication')).includes('state=online');
+  await until(hasReplica, 'the replica is there', 10_000);
+  const [[here], [there]] = (await keysByServer(gate, servers, 1)) as [[string], [string]];
+  await wire.askAll([
+    ['SET', here, '1'],
+    ['SET', there, '1'],
+  ]);
+  const { result, ms } = await timed(() => wire.ask('WAIT', '1', '300'));
+  // The second server has no replica: its time runs out.
+  assert.equal(result, ':0\r\n');
+  assert.ok(ms >= 250 && ms < 900, `${ms} ms`);
+  assert.equal(await wire.ask('WAIT', '0', '100'), ':0\r\n');
+});
