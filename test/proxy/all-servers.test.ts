@@ -537,7 +537,7 @@ test('one server is asked as if the door were not there', async () => {
   assert.equal(fieldsOf(await wire.value('INFO.SHARD', 0)).get('tcp_port'), String(single.port));
 });
 
-test('a transaction takes PUBLISH to a channel that is where its keys are, and no other', async () => {
+test('a transaction takes PUBLISH to any channel, and SPUBLISH where its keys are', async () => {
   await using door = await startTidegate(shards(servers.addresses, { hash_tags: true }));
   await using wire = await door.connect();
   const reply = await wire.askAll([
@@ -549,7 +549,9 @@ test('a transaction takes PUBLISH to a channel that is where its keys are, and n
   assert.equal(reply[3], '*2\r\n+OK\r\n:0\r\n');
   const others = Array.from({ length: 20 }, (_none, at) => `channel:${at}`);
   await wire.askAll([['MULTI'], ['SET', '{a}k', 'v']]);
-  const replies = await wire.askAll(others.map((channel) => ['PUBLISH', channel, 'x']));
+  const published = await wire.askAll(others.map((channel) => ['PUBLISH', channel, 'x']));
+  assert.ok(published.every((line) => line === '+QUEUED\r\n'));
+  const replies = await wire.askAll(others.map((channel) => ['SPUBLISH', channel, 'x']));
   assert.ok(replies.some((line) => line.startsWith('-CROSSSLOT')));
   assert.ok(replies.every((line) => line === '+QUEUED\r\n' || line.startsWith('-CROSSSLOT')));
 });
