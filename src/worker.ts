@@ -23,6 +23,7 @@ import type {
 import type { Log } from './core/log.ts';
 import { quiet } from './core/quiet.ts';
 import { Tick } from './core/tick.ts';
+import { Hubs } from './routing/hub.ts';
 import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
 import { type ShardOptions, Shards } from './routing/shards.ts';
@@ -76,6 +77,7 @@ const RETIRING_MAX = 64;
 
 export class Worker {
   readonly clients: Clients;
+  readonly hubs: Hubs = new Hubs();
   readonly #log: Log;
   readonly #identity: WorkerIdentity;
   readonly #tick = new Tick();
@@ -157,6 +159,7 @@ export class Worker {
   async close(): Promise<void> {
     for (const listener of [...this.listeners, ...this.#draining]) listener.close();
     this.clients.close();
+    this.hubs.close();
     const groups = [...this.groups.values(), ...this.#retiring];
     await Promise.all(groups.map((group) => group.close()));
     await this.abort();
@@ -245,6 +248,13 @@ export class Worker {
     const routes = config.routes.map((route) => makeRoute(route, groups));
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
+    const backend = new Router(
+      routes,
+      config.caseInsensitivePrefixes,
+      UNKNOWN,
+      about(VERSION, this.clients, figures),
+      this.hubs,
+    );
     return {
       options: {
         name,
@@ -258,12 +268,8 @@ export class Worker {
         reusePort: this.#identity.count > 1,
       },
       host: {
-        backend: new Router(
-          routes,
-          config.caseInsensitivePrefixes,
-          UNKNOWN,
-          about(VERSION, this.clients, figures),
-        ),
+        backend,
+        channels: backend.channels,
         table,
         limits: {
           bulkBytesMax: limits.maxBulkBytes,

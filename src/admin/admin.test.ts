@@ -74,6 +74,7 @@ function snapshot(index: number, changes: Partial<ServerRow> = {}): Snapshot {
       {
         name: 'main',
         panicking: 0,
+        subscriptions: 7,
         served: 1,
         servers: [server('a:1', changes), server('b:1')],
         commands: [{ name: 'get', replies: 4, errors: 1, failures: 1, latency: latency(2) }],

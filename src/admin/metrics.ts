@@ -147,9 +147,25 @@ function listenerFamilies(): Family[] {
       'Clients connected.',
       each(({ counts }) => counts.connectionsActive),
     ),
+    gauge(
+      'tidegate_listener_subscribers',
+      'Clients subscribed to something.',
+      each(({ counts }) => counts.subscribers),
+    ),
+    gauge(
+      'tidegate_listener_subscriptions',
+      'Subscriptions of clients.',
+      each(({ counts }) => counts.subscriptions),
+    ),
     counted('connections', 'connectionsTotal', 'Clients that connected, refused ones included.'),
     counted('connections_refused', 'connectionsRefused', 'Clients refused: limit, or draining.'),
     counted('slow_readers_closed', 'slowReadersClosed', 'Clients closed: replies were not read.'),
+    counted(
+      'slow_subscribers_closed',
+      'slowSubscribersClosed',
+      'Those of them with subscriptions.',
+    ),
+    counted('messages_delivered', 'messagesDelivered', 'Messages to subscribers, one for each.'),
     counted('idle_closed', 'idleClosed', 'Clients closed by idle_timeout.'),
     counted('protocol_errors', 'protocolErrors', 'Clients closed after bytes that are no command.'),
     counted('unknown_commands', 'unknownCommands', 'Commands nobody knows.'),
@@ -181,6 +197,12 @@ function upstreamFamilies(): Family[] {
           { upstream: name },
           servers.filter(({ inRotation }) => inRotation === workers.length).length,
         ]),
+    ),
+    gauge(
+      'tidegate_upstream_subscriptions',
+      'Channels and patterns taken from its servers, by each worker.',
+      ({ snapshot }) =>
+        snapshot.upstreams.map(({ name, subscriptions }) => [{ upstream: name }, subscriptions]),
     ),
     gauge(
       'tidegate_upstream_health_ignored',

@@ -14,6 +14,10 @@ export const LISTENER_COUNTS = [
   'connectionsTotal',
   'connectionsRefused',
   'slowReadersClosed',
+  'slowSubscribersClosed',
+  'subscribers',
+  'subscriptions',
+  'messagesDelivered',
   'idleClosed',
   'protocolErrors',
   'unknownCommands',
@@ -92,6 +96,8 @@ export interface UpstreamRow {
   readonly panicking: number;
   /** Workers that have a server in rotation and a connection to it. */
   readonly served: number;
+  /** Channels and patterns taken from its servers; each worker counts its own. */
+  readonly subscriptions: number;
   readonly servers: readonly ServerRow[];
   /** Only those that came. */
   readonly commands: readonly CommandRow[];
@@ -162,6 +168,7 @@ function addUpstreams(one: UpstreamRow, other: UpstreamRow): UpstreamRow {
     name: one.name,
     panicking: one.panicking + other.panicking,
     served: one.served + other.served,
+    subscriptions: one.subscriptions + other.subscriptions,
     servers: mergeRows([one.servers, other.servers], addServers),
     commands: mergeRows([one.commands, other.commands], addCommands),
   };

@@ -22,8 +22,9 @@ export function statsOf(snapshot: Snapshot, process: ProcessFigures, draining: b
       ...counts,
       latencyMs: quantiles(latency),
     })),
-    upstreams: byName(snapshot.upstreams, ({ panicking, servers, commands }) => ({
+    upstreams: byName(snapshot.upstreams, ({ panicking, subscriptions, servers, commands }) => ({
       healthIgnored: panicking > 0,
+      subscriptions,
       servers: byName(servers, (server) => serverStats(server, workers)),
       commands: byName(commands, commandStats),
     })),

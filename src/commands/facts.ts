@@ -46,11 +46,21 @@ export interface CommandFact {
   readonly keys?: readonly FactKeySpec[];
   readonly tips?: readonly string[];
   /** Absent: `route`. */
-  readonly door?: 'split' | 'local' | 'block' | 'transaction' | 'lease' | 'refuse';
+  readonly door?:
+    | 'split'
+    | 'local'
+    | 'channel'
+    | 'subscribe'
+    | 'block'
+    | 'transaction'
+    | 'lease'
+    | 'refuse';
   /** How long it may hold its connection: see `WaitSpec`. */
   readonly wait?: WaitSpec;
   /** Runs inside MULTI too instead of being queued. */
   readonly atOnce?: boolean;
+  /** A client of RESP2 may send it while it is subscribed to something. */
+  readonly whileSubscribed?: boolean;
   readonly why?: string;
   /** See `CommandSpec.over` and `CommandSpec.merge`; absent: as the policies among `tips` say. */
   readonly over?: Over;

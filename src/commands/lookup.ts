@@ -112,6 +112,7 @@ export const UNKNOWN: CommandSpec = {
   door: 'route',
   over: null,
   merge: null,
+  whileSubscribed: false,
   why: null,
   wait: null,
   atOnce: false,
@@ -244,7 +245,7 @@ function specOfRow(
 ): CommandSpec {
   const [name, arity, flags, categories, keys, firstKey, lastKey, keyStep] = row;
   const [, , , , , , , , tipsPlace, door, whyPlace, cacheable, sincePlace, groupPlace] = row;
-  const [, , , , , , , , , , , , , , wait, atOnce, over, merge] = row;
+  const [, , , , , , , , , , , , , , wait, atOnce, whileSubscribed, over, merge] = row;
   const keySpecs = keys.map((place) => KEY_SPECS[place]!);
   const tips = TIPS[tipsPlace]!;
   return {
@@ -267,6 +268,7 @@ function specOfRow(
     door,
     over: over ?? null,
     merge: merge ?? null,
+    whileSubscribed: whileSubscribed === 1,
     why: whyPlace < 0 ? null : TEXTS[whyPlace]!,
     wait,
     atOnce: atOnce === 1,

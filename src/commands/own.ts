@@ -1,5 +1,5 @@
 /**
- * The few commands that are sent on the door's own account: greetings and health checks, as bytes, and what is asked
+ * The few commands that are sent on the door's own account: greetings, health checks and subscriptions, as bytes, and what is asked
  * beside a client's command to answer it.
  */
 import { EMPTY } from '../core/bytes.ts';
@@ -8,8 +8,8 @@ import type { Protocol } from '../resp/types.ts';
 import { Command } from './command.ts';
 import { resolve, specByName } from './lookup.ts';
 
-function frame(...words: string[]): Buffer {
-  return encodeWords(words.map((word) => Buffer.from(word)));
+function frame(...words: (string | Buffer)[]): Buffer {
+  return encodeWords(words.map((word) => (typeof word === 'string' ? Buffer.from(word) : word)));
 }
 
 /** https://redis.io/commands/hello; an empty username means the default user. */
@@ -73,6 +73,26 @@ export function commandLike(like: Command, name: string): Command {
 /** https://redis.io/commands/exists */
 export function exists(key: string): Buffer {
   return frame('EXISTS', key);
+}
+
+/** What can be subscribed to: one name, all names that match, one name that has a slot as keys have. */
+export type ChannelKind = 'channel' | 'pattern' | 'shard';
+
+const SUBSCRIBE = { channel: 'SUBSCRIBE', pattern: 'PSUBSCRIBE', shard: 'SSUBSCRIBE' } as const;
+const UNSUBSCRIBE = {
+  channel: 'UNSUBSCRIBE',
+  pattern: 'PUNSUBSCRIBE',
+  shard: 'SUNSUBSCRIBE',
+} as const;
+
+/** https://redis.io/commands/subscribe and its like */
+export function subscribe(kind: ChannelKind, name: Buffer): Buffer {
+  return frame(SUBSCRIBE[kind], name);
+}
+
+/** https://redis.io/commands/unsubscribe and its like */
+export function unsubscribe(kind: ChannelKind, name: Buffer): Buffer {
+  return frame(UNSUBSCRIBE[kind], name);
 }
 
 /** What RESET is answered with: https://redis.io/commands/reset */

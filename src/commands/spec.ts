@@ -180,9 +180,11 @@ export type Merge =
  * - `all`: to every server, if there are several; replies joined
  * - `split`: into one command per server, replies gathered
  * - `local`: answered by the session itself
+ * - `channel`: to the server of its channel, or to all, with the subscribers known here counted in
+ * - `subscribe`: joins the client to subscriptions that all clients share
  * - `block`: may wait at its server, then on a connection lent to this client alone
  * - `transaction`: MULTI, EXEC and those that belong to them; on a connection lent for as long
- * - `lease`: needs a connection of its own in a way this version does not know (SUBSCRIBE, MONITOR)
+ * - `lease`: needs a connection of its own in a way this version does not know (MONITOR)
  * - `refuse`: cannot work through a door; `why` is the sentence for the client
  */
 export type Door =
@@ -190,6 +192,8 @@ export type Door =
   | 'all'
   | 'split'
   | 'local'
+  | 'channel'
+  | 'subscribe'
   | 'block'
   | 'transaction'
   | 'lease'
@@ -237,6 +241,8 @@ export interface CommandSpec {
   readonly over: Over | null;
   /** null: one server answers. */
   readonly merge: Merge | null;
+  /** A client of RESP2 may send it while it is subscribed to something. */
+  readonly whileSubscribed: boolean;
   /** With `door: 'refuse'`: the sentence that tells a client why. */
   readonly why: string | null;
   /** Null: it never waits at the server. */

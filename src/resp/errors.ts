@@ -112,6 +112,12 @@ export function wrongNumberOfArguments(name: string): string {
   return `ERR wrong number of arguments for '${name}' command`;
 }
 
+export const TOO_MANY_CHANNELS = 'ERR too many channels and patterns are subscribed to';
+
+export function notWhileSubscribed(command: string): string {
+  return `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+}
+
 export function finishedWithErrors(count: number): string {
   return `finished with ${count} error(s)`;
 }

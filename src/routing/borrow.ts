@@ -18,7 +18,7 @@ import {
 } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
-import type { CommandSpec } from '../commands/spec.ts';
+import type { CommandSpec, Door } from '../commands/spec.ts';
 import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
 import type { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
@@ -27,6 +27,9 @@ import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
 
 const NO_HOST = linkError('no_host', 'no server takes this key');
+
+/** Doors of commands that belong to a server; others are about the connection. */
+const PLACED: readonly Door[] = ['route', 'all', 'split', 'channel'];
 
 /** Where a command belongs, and what it looks like there. */
 interface Place {
@@ -85,12 +88,14 @@ export class Borrower {
   #placeKeyless(command: Command, isInvalid: boolean, current: Backend | null): Place | Refusal {
     const { spec } = command;
     // EXEC, SELECT and the like are about the connection.
-    const isItsOwn = spec.door !== 'route' && spec.door !== 'all' && spec.door !== 'split';
+    const isItsOwn = !PLACED.includes(spec.door);
     if (current !== null && isItsOwn) return { server: current, command };
     const { catchAll, hasOneGroup } = this.#routes;
     if (spec.over === 'channel') {
-      // Subscribers hear PUBLISH wherever it is said; a shard channel has a server of its own.
-      if (current !== null && spec.keySpecs.length === 0) return { server: current, command };
+      // Subscribers hear PUBLISH at whichever server of its group it is said; a shard channel has a server of its own.
+      const group = this.#routes.find(command.bytes, command.argStart(1), command.argEnd(1))?.group;
+      const isHeard = current !== null && (group?.primaries().includes(current) ?? false);
+      if (isHeard && spec.keySpecs.length === 0) return { server: current, command };
       const server = serverOfChannel(this.#routes, command);
       return server === null ? NO_HOST : { server, command };
     }

@@ -1,7 +1,8 @@
 /** One `upstreams:` entry as the router sees it: several servers, and the rule which key is where. */
 import type { Backend } from '../backend/backend.ts';
+import type { Feed, FeedOwner } from '../upstream/feed.ts';
 
-export interface Group {
+export interface Group extends Homes {
   readonly name: string;
   /** The one server that has every key; null if there are several. */
   readonly only: Backend | null;
@@ -35,4 +36,31 @@ export interface OwnedGroup extends Group {
   readonly isIdle: boolean;
   /** At once; a reload first waits until the group is idle. */
   close(): Promise<void>;
+}
+
+/** Publish and subscribe; a group without `homeOf` has no channels, and subscribing there is refused. */
+export interface Homes {
+  /** The server a message on this channel is published at; null when none is there to take it. */
+  homeOf?(bytes: Buffer, start: number, end: number): Source | null;
+  /** What is published at one server reaches the subscribers of all, but for channels of slots: Redis Cluster. */
+  readonly hasBus?: boolean;
+  /** Calls `listener` whenever `primaries` or `homeOf` may say something else; the result ends that. */
+  onChange?(listener: () => void): () => void;
+  /** A server has said that a channel is elsewhere: look again soon. */
+  refresh?(): void;
+}
+
+/** A server that can be subscribed to. */
+export interface Source extends Backend {
+  /** A connection of its own for subscriptions; whoever opens it closes it. */
+  openFeed(owner: FeedOwner): Feed;
+}
+
+/** The servers where messages may be published and keyspace notifications come from. */
+export function sourcesOf(group: Group): Source[] {
+  return group.primaries().filter(isSource);
+}
+
+function isSource(server: Backend): server is Source {
+  return 'openFeed' in server;
 }

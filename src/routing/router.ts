@@ -23,8 +23,11 @@ import { CROSSSLOT, linkError } from '../resp/errors.ts';
 import { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
 import { Borrower } from './borrow.ts';
+import { takeCensus } from './census.ts';
+import { Channels, PUBLISHED } from './channels.ts';
 import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
+import type { Hubs } from './hub.ts';
 import type { About } from './merge-info.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
@@ -33,6 +36,7 @@ import { Scatter } from './scatter.ts';
 const NO_HOST = linkError('no_host', 'no server takes this key');
 
 export class Router implements Backend {
+  readonly channels: Channels;
   readonly #routes: RouteTable;
   /** Set if there is one route, without prefix, that changes nothing and copies nothing. */
   readonly #plain: Group | null;
@@ -46,15 +50,20 @@ export class Router implements Backend {
   /** Route of each key of the command under way. */
   readonly #found: (CompiledRoute | null)[] = [];
 
-  /** `about` is what INFO tells of the door itself; null: nothing. */
+  /**
+   * `about` is what INFO tells of the door itself; null: nothing. `hubs` are for subscriptions; null: there
+   * are none.
+   */
   constructor(
     routes: readonly Route[],
     caseInsensitive: boolean,
     unknown: CommandSpec,
     about: About | null,
+    hubs: Hubs | null = null,
   ) {
     this.#routes = new RouteTable(routes, caseInsensitive);
     this.#servers = new AllServers(this.#routes, about);
+    this.channels = new Channels(this.#routes, hubs);
     const first = this.#routes.all[0];
     const isPlain =
       this.#routes.all.length === 1 &&
@@ -71,6 +80,10 @@ export class Router implements Backend {
 
   dispatch(command: Command, sink: Sink): void {
     const { keyAt } = command.spec;
+    if (keyAt <= 0 && command.spec.door === 'channel') {
+      this.#dispatchChannel(command, sink);
+      return;
+    }
     const plain = this.#plain;
     if (plain !== null && keyAt !== 0) {
       const server =
@@ -92,6 +105,21 @@ export class Router implements Backend {
 
   lease(command: Command, holder: LeaseHolder): Lease | Refusal {
     return this.#borrower.lease(command, holder);
+  }
+
+  /** Messages to their channel's server; questions about subscribers to all. */
+  #dispatchChannel(command: Command, sink: Sink): void {
+    const kind = PUBLISHED[command.spec.name];
+    if (kind === undefined) {
+      takeCensus(this.channels, command, sink);
+      return;
+    }
+    const route = this.#routes.find(command.bytes, command.argStart(1), command.argEnd(1));
+    if (route === null || !this.channels.publish(kind, route.group, command, sink)) {
+      sink.fail(NO_HOST);
+    } else if (route.mirrors.length > 0) {
+      this.#mirror(command, route.mirrors);
+    }
   }
 
   async close(): Promise<void> {

@@ -56,6 +56,8 @@ export class Shards implements OwnedGroup {
   #current: Distribution;
   readonly #checks: HealthCheck[] = [];
   readonly #outliers: Outliers | null;
+  /** Told when keys change places for reasons of health. */
+  readonly #listeners: Set<() => void> = new Set();
   #closed = false;
 
   constructor(options: ShardsOptions, tick: Tick, log: Log) {
@@ -95,16 +97,25 @@ export class Shards implements OwnedGroup {
   }
 
   serverOf(bytes: Buffer, start: number, end: number): Backend | null {
+    return this.homeOf(bytes, start, end);
+  }
+
+  homeOf(bytes: Buffer, start: number, end: number): Upstream | null {
     const index = this.#current.pick(bytes, start, end);
     return index < 0 ? null : this.servers[index]!;
   }
 
-  primaries(): readonly Backend[] {
+  primaries(): readonly Upstream[] {
     return this.servers;
   }
 
-  nodes(): readonly Backend[] {
+  nodes(): readonly Upstream[] {
     return this.servers;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   any(): Backend | null {
@@ -163,6 +174,7 @@ export class Shards implements OwnedGroup {
     const share = out.filter((ejected) => !ejected).length / out.length;
     this.#current =
       share < PANIC_SHARE || !out.includes(true) ? this.#all : this.#all.withEjected(out);
+    for (const listener of this.#listeners) listener();
   }
 
   /** Retries go out first: a sink that fails may ask for something new at once. */

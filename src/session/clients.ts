@@ -137,7 +137,8 @@ export class Clients {
       if (filter.localAddress !== undefined && filter.localAddress !== localAddressOf(session)) {
         continue;
       }
-      if (filter.type !== undefined && filter.type !== 'normal') continue;
+      const type = session.isSubscribed ? 'pubsub' : 'normal';
+      if (filter.type !== undefined && filter.type !== type) continue;
       if (filter.ageMin !== undefined && now - session.openedAt < filter.ageMin * 1000) continue;
       yield session;
     }

@@ -16,9 +16,9 @@ export function describeClient(session: Session, tick: Tick): string {
     ['idle', idle],
     ['flags', flagsOf(session)],
     ['db', session.database],
-    ['sub', 0],
-    ['psub', 0],
-    ['ssub', 0],
+    ['sub', session.subscriber?.sizeOf('channel') ?? 0],
+    ['psub', session.subscriber?.sizeOf('pattern') ?? 0],
+    ['ssub', session.subscriber?.sizeOf('shard') ?? 0],
     ['multi', session.transaction?.isCollecting ? session.transaction.queuedCount : -1],
     ['qbuf', session.queryBytes],
     ['qbuf-free', 0],
@@ -39,9 +39,10 @@ export function describeClient(session: Session, tick: Tick): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** In the order of Redis: in MULTI, waiting, not evicted. */
+/** In the order of Redis: subscribed, in MULTI, waiting, not evicted. */
 function flagsOf(session: Session): string {
   const flags = [
+    session.isSubscribed && 'P',
     session.transaction?.isCollecting && 'x',
     session.wait !== null && 'b',
     session.noEvict && 'e',

@@ -7,6 +7,13 @@ export class ListenerFigures {
   connectionsRefused = 0;
   /** Clients closed because they did not read their replies. */
   slowReadersClosed = 0;
+  /** Those of them that were subscribed to something. */
+  slowSubscribersClosed = 0;
+  /** Clients that are subscribed to something, now. */
+  subscribers = 0;
+  /** Their subscriptions: a channel that two clients are subscribed to counts twice. */
+  subscriptions = 0;
+  messagesDelivered = 0;
   idleClosed = 0;
   protocolErrors = 0;
   unknownCommands = 0;

@@ -228,7 +228,8 @@ export class Listener {
   #closeIdle(): void {
     const since = performance.now() - this.#options.idleTimeoutMs;
     for (const session of this.#sessions) {
-      if (session.activeAt > since || session.turnsOpen > 0) continue;
+      // Who waits for messages may wait as long as he likes.
+      if (session.activeAt > since || session.turnsOpen > 0 || session.isSubscribed) continue;
       this.host.figures.idleClosed++;
       session.close();
     }

@@ -25,8 +25,11 @@ import { unknownSubcommand, wrongArity } from './unknown.ts';
 export type Handler = (session: Session, command: Command, spec: CommandSpec) => Value | undefined;
 
 const handlers: Readonly<Record<string, Handler>> = {
-  ping(_session, command, spec) {
+  ping(session, command, spec) {
     if (command.argc > 2) return error(wrongArity(spec));
+    if (session.protocol === 2 && session.isSubscribed) {
+      return ['pong', command.argc === 2 ? Buffer.from(command.arg(1)) : ''];
+    }
     return command.argc === 2 ? Buffer.from(command.arg(1)) : status('PONG');
   },
   echo: (_session, command) => Buffer.from(command.arg(1)),
@@ -84,6 +87,7 @@ function reset(session: Session): Value | undefined {
   if ((isElsewhere || !isBare) && session.postpone()) return undefined;
   session.transaction?.end();
   session.gateTransaction(false);
+  session.subscriber?.release();
   session.protocol = 2;
   session.database = 0;
   session.name = '';

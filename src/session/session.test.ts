@@ -10,6 +10,8 @@ import { allCommands, BUILT_IN } from '../commands/lookup.ts';
 import { silent } from '../core/log.ts';
 import { Tick } from '../core/tick.ts';
 import { linkError } from '../resp/errors.ts';
+import { Channels } from '../routing/channels.ts';
+import { RouteTable } from '../routing/route.ts';
 import { Clients } from './clients.ts';
 import { ListenerFigures } from './figures.ts';
 import { Listener } from './listener.ts';
@@ -141,6 +143,7 @@ class Rig implements AsyncDisposable {
       },
       {
         backend: this.backend,
+        channels: new Channels(new RouteTable([], false), null),
         table: BUILT_IN,
         limits: { ...LIMITS, ...limits },
         tick,

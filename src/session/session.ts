@@ -15,19 +15,22 @@ import { Command } from '../commands/command.ts';
 import { type CommandTable, checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
-import { giveBack } from '../core/pool.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
 import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
 import { encoded, encodeValue } from '../resp/encoder.ts';
-import { NOAUTH } from '../resp/errors.ts';
+import { NOAUTH, notWhileSubscribed } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
 import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
 import { error, isError, OK, type Value } from '../resp/value.ts';
+import type { Channels } from '../routing/channels.ts';
 import { block, type Wait } from './blocking.ts';
 import type { Clients } from './clients.ts';
 import type { ListenerFigures } from './figures.ts';
 import { Hold } from './hold.ts';
 import { answer } from './local.ts';
+import { Output } from './output.ts';
+import { Stash } from './stash.ts';
+import { publish, type Subscriber, subscribe } from './subscriber.ts';
 import { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
 import { isWebRequest, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
@@ -45,6 +48,8 @@ export interface SessionLimits extends CommandLimits {
 /** What all sessions of a listener share. */
 export interface SessionHost {
   readonly backend: Backend;
+  /** Where clients subscribe; messages are published through `backend`. */
+  readonly channels: Channels;
   readonly table: CommandTable;
   readonly limits: SessionLimits;
   readonly tick: Tick;
@@ -62,6 +67,7 @@ const Gate = {
   silence: 4,
   pausedWrites: 8,
   transaction: 16,
+  subscribed: 32,
 } as const;
 
 /** Replies not yet taken by the kernel beyond which the client is not read any more. */
@@ -69,9 +75,6 @@ const CONGESTED_BYTES = 1024 * 1024;
 
 /** So much of a client that waits at a server is read ahead. */
 const WAITING_BYTES_MAX = 64 * 1024;
-
-/** So many bytes written out of the stash are worth moving the rest. */
-const STASH_SPENT_MIN = 64 * 1024;
 
 export class Session implements Flushable {
   readonly id: number;
@@ -91,6 +94,8 @@ export class Session implements Flushable {
   last: CommandSpec | null = null;
   noEvict = false;
   noTouch = false;
+  /** null: subscribed to nothing, nor about to be. */
+  subscriber: Subscriber | null = null;
   /** Commands under way. */
   turnsOpen = 0;
   #gate = 0;
@@ -106,19 +111,16 @@ export class Session implements Flushable {
   /** The command under way; the decoder fills it anew for each. */
   readonly #command = new Command(UNKNOWN, EMPTY);
   readonly #decoder: CommandDecoder;
-  readonly #out = new ByteQueue();
-  readonly #stash = new ByteQueue();
-  /** Buffers the socket has not written to the end. */
-  readonly #lent: Buffer[] = [];
+  readonly #output: Output;
+  /** Its bytes. */
+  readonly #out: ByteQueue;
+  readonly #stash = new Stash();
   /** Made when the first command of one comes. */
   #transaction: Transaction | null = null;
   /** The client waits at a server. */
   wait: Wait | null = null;
   /** Where the answer of a command goes that is run inside EXEC. */
   #aside: Aside | null = null;
-  #stashed = 0;
-  /** Bytes of the stash that were written out; the rest is waited for. */
-  #stashSpent = 0;
 
   constructor(id: number, socket: Socket, host: SessionHost) {
     this.id = id;
@@ -127,6 +129,8 @@ export class Session implements Flushable {
     this.openedAt = Date.now();
     this.activeAt = host.tick.now;
     this.#decoder = new CommandDecoder(host.limits, this.#command);
+    this.#output = new Output(socket, () => this.#onDrain());
+    this.#out = this.#output.queue;
     this.becomeUser(host.users === null ? null : undefined);
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
@@ -151,7 +155,11 @@ export class Session implements Flushable {
   }
 
   get outputBytes(): number {
-    return this.#out.length + this.socket.writableLength;
+    return this.#output.held;
+  }
+
+  get isSubscribed(): boolean {
+    return this.subscriber !== null && this.subscriber.size > 0;
   }
 
   /** null: no users are configured; undefined: not logged in. */
@@ -167,6 +175,7 @@ export class Session implements Flushable {
   adopt(host: SessionHost): void {
     this.host = host;
     this.#decoder.limits = host.limits;
+    this.subscriber?.adopt(host.channels);
     // Who waits at a server is held already, and still listened to.
     if (this.#head !== null && this.wait === null) this.#holdBack(Hold.turns);
   }
@@ -258,6 +267,12 @@ export class Session implements Flushable {
         this.#transaction ??= new Transaction(this);
         this.#transaction.handle(command, spec);
         break;
+      case 'channel':
+        publish(this, command);
+        break;
+      case 'subscribe':
+        subscribe(this, command, spec);
+        break;
       case 'lease':
       case 'refuse':
         this.answer(error(refusalOf(spec)));
@@ -276,6 +291,13 @@ export class Session implements Flushable {
       if (denial !== null) {
         this.host.figures.denied++;
         this.#refuse(command, spec, denial);
+        return false;
+      }
+    }
+    if ((this.#gate & Gate.subscribed) !== 0) {
+      if (this.subscriber!.mustWait(spec) && this.postpone()) return false;
+      if (!this.subscriber!.allows(command, spec)) {
+        this.#refuse(command, spec, notWhileSubscribed(spec.name));
         return false;
       }
     }
@@ -335,6 +357,12 @@ export class Session implements Flushable {
   gateTransaction(isOn: boolean): void {
     if (isOn) this.#gate |= Gate.transaction;
     else this.#gate &= ~Gate.transaction;
+  }
+
+  /** The client is subscribed to something, or about to be. */
+  gateSubscriber(isOn: boolean): void {
+    if (isOn) this.#gate |= Gate.subscribed;
+    else this.#gate &= ~Gate.subscribed;
   }
 
   get transaction(): Transaction | null {
@@ -397,11 +425,7 @@ export class Session implements Flushable {
     figures.latency.record(tick.now - turn.startedAt);
     if (turn !== this.#head) {
       if (turn.silent) return;
-      turn.stashStart = this.#stash.length;
-      this.#stash.append(bytes, start, end);
-      turn.stashEnd = this.#stash.length;
-      this.#stashed++;
-      const held = turn.stashEnd - this.#stashSpent;
+      const held = this.#stash.hold(turn, bytes, start, end);
       if (held > this.host.limits.outputBytesMax) this.#closeForOutput(held);
       return;
     }
@@ -409,15 +433,26 @@ export class Session implements Flushable {
     this.#advance();
   }
 
+  /** Writes what no command asked for, between replies: messages. */
+  push(bytes: Buffer, start: number, end: number): void {
+    if (this.#closed) return;
+    this.#out.append(bytes, start, end);
+    if (this.#out.length > this.host.limits.outputBytesMax) this.#closeForOutput(this.#out.length);
+    else this.#mark();
+  }
+
+  /** The same for many bytes that others are sent too, and that nobody changes: they are not copied. */
+  pushShared(bytes: Buffer): void {
+    if (this.#closed) return;
+    this.host.figures.bytesWritten += this.#output.writeShared(bytes);
+    this.#checkOutput();
+  }
+
   /** The head is answered: it leaves, and with it those behind it that were answered before. */
   #advance(): void {
     let turn = this.#leave(this.#head!);
     while (turn !== null && !turn.waits) {
-      if (!turn.silent) {
-        this.#out.append(this.#stash.bytes, turn.stashStart, turn.stashEnd);
-        this.#stashSpent += turn.stashEnd - turn.stashStart;
-        this.#stashed--;
-      }
+      if (!turn.silent) this.#stash.writeTo(this.#out, turn);
       turn = this.#leave(turn);
     }
     this.#head = turn;
@@ -425,30 +460,9 @@ export class Session implements Flushable {
       this.#tail = null;
       this.#hold &= ~Hold.turns;
     }
-    if (this.#stashSpent > 0) this.#tidyStash();
+    this.#stash.tidy(turn);
     if ((this.#hold & Hold.full) !== 0) this.#checkFull();
     this.#mark();
-  }
-
-  /** A client that never pauses always has something held: what was written must not pile up before it. */
-  #tidyStash(): void {
-    const stash = this.#stash;
-    if (this.#stashed === 0) stash.clear();
-    else if (this.#stashSpent < STASH_SPENT_MIN || this.#stashSpent * 2 < stash.length) return;
-    else this.#compactStash();
-    this.#stashSpent = 0;
-  }
-
-  #compactStash(): void {
-    const old = this.#stash.take();
-    for (let turn = this.#head; turn !== null; turn = turn.next) {
-      if (turn.waits || turn.silent) continue;
-      const start = this.#stash.length;
-      this.#stash.append(old, turn.stashStart, turn.stashEnd);
-      turn.stashStart = start;
-      turn.stashEnd = this.#stash.length;
-    }
-    giveBack(old);
   }
 
   #leave(turn: Turn): Turn | null {
@@ -473,31 +487,25 @@ export class Session implements Flushable {
     if (this.#hold === 0 && (!this.#reading || this.#decoder.hasRest)) this.#resume();
     const out = this.#out;
     if (out.length > 0) this.#write();
-    if ((this.#hold & Hold.closing) !== 0 && this.#head === null) this.socket.destroySoon();
+    const isDone = this.#head === null && out.length === 0;
+    if ((this.#hold & Hold.closing) !== 0 && isDone) this.socket.destroySoon();
   }
 
   #write(): void {
-    const { socket } = this;
-    const out = this.#out;
-    if (this.#lent.length > 0 && socket.writableLength === 0) this.#takeBack();
-    this.host.figures.bytesWritten += out.length;
-    socket.write(out.bytes.subarray(0, out.length));
-    // Nothing waits: the kernel has taken all, and the buffer is ours again. Else the socket keeps it.
-    if (socket.writableLength === 0) {
-      out.clear();
-      return;
-    }
-    this.#lent.push(out.take());
-    if (socket.writableLength > this.host.limits.outputBytesMax) {
-      this.#closeForOutput(socket.writableLength);
-    } else if (socket.writableLength > CONGESTED_BYTES) {
-      this.#hold |= Hold.congested;
-    }
+    this.host.figures.bytesWritten += this.#output.write();
+    this.#checkOutput();
+  }
+
+  #checkOutput(): void {
+    const held = this.outputBytes;
+    if (held > this.host.limits.outputBytesMax) this.#closeForOutput(held);
+    else if (held > CONGESTED_BYTES) this.#hold |= Hold.congested;
   }
 
   /** Replies wait, for the client or for an earlier one of them, and are more than anyone should hold. */
   #closeForOutput(bytes: number): void {
     this.host.figures.slowReadersClosed++;
+    if (this.isSubscribed) this.host.figures.slowSubscribersClosed++;
     this.host.clients.log.warn(
       { client: this.id, bytes },
       'client closed: too many bytes of replies wait for it',
@@ -505,15 +513,10 @@ export class Session implements Flushable {
     this.close();
   }
 
-  /** The socket has written all: buffers it held are free. */
-  #takeBack(): void {
-    for (const buffer of this.#lent) giveBack(buffer);
-    this.#lent.length = 0;
-  }
-
   #onDrain(): void {
-    if (this.#lent.length > 0 && this.socket.writableLength === 0) this.#takeBack();
+    this.#output.takeBack();
     if ((this.#hold & Hold.congested) !== 0) this.release(Hold.congested);
+    if (this.#out.length > 0) this.#mark();
   }
 
   #resume(): void {
@@ -576,6 +579,7 @@ export class Session implements Flushable {
     if (this.#closed) return;
     this.#closed = true;
     this.socket.destroy();
+    this.subscriber?.release();
     let turn = this.#head;
     while (turn !== null) {
       const next: Turn | null = turn.next;

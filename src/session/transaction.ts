@@ -190,9 +190,11 @@ export class Transaction implements LeaseHolder {
 
   #collect(command: Command, spec: CommandSpec): void {
     const session = this.#session;
-    if ((spec.flags & Flag.no_multi) !== 0 || spec.door === 'refuse' || spec.door === 'lease') {
+    const isRefused = spec.door === 'refuse' || spec.door === 'lease';
+    // A server would run SUBSCRIBE, and answer EXEC with more elements than it announces.
+    if ((spec.flags & Flag.no_multi) !== 0 || isRefused || spec.door === 'subscribe') {
       this.#spoiled = true;
-      session.answer(error(spec.door === 'route' ? NOT_IN_TRANSACTION : refusalOf(spec)));
+      session.answer(error(isRefused ? refusalOf(spec) : NOT_IN_TRANSACTION));
       return;
     }
     const isSelect = TRANSACTION[spec.name] === 'select';

@@ -12,6 +12,7 @@ import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
+import { Feed, type FeedOwner } from './feed.ts';
 import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
@@ -149,6 +150,13 @@ export class Upstream implements Backend {
   ownLane(): Lane {
     this.#own ??= this.#makeLane(2, 0, this.#options.connections, true);
     return this.#own;
+  }
+
+  /** A connection of its own for subscriptions; whoever opens it closes it. */
+  openFeed(owner: FeedOwner): Feed {
+    return new Feed(this.#options, owner, this.#tick, this.figures, this.#log, () => {
+      return this.#rate === null || this.#rate.take(performance.now());
+    });
   }
 
   async close(): Promise<void> {

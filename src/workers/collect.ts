@@ -74,6 +74,7 @@ export class Collector {
     return {
       name,
       panicking: one(group.isPanicking),
+      subscriptions: this.#worker.hubs.find(group)?.size ?? 0,
       served: one(servers.some((server, index) => group.isIn(index) && server.isConnected)),
       servers: servers.map((server, index) => serverRow(group, server, index)),
       commands: tally.rows.flatMap((row, id): CommandRow[] => {

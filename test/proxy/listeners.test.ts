@@ -110,6 +110,25 @@ test('links speak TLS and show a certificate', async () => {
   }
 });
 
+test('subscriptions take TLS to the server, and messages to clients', async () => {
+  await using gate = await startTidegate(
+    shards(
+      [`127.0.0.1:${server.tlsPort}`],
+      { tls: { ca, ...certificates.client, server_name: 'redis.internal' } },
+      { tls: { ...certificates.server } },
+    ),
+  );
+  await using wire = await secure(gate.port);
+  await using writer = await secure(gate.port);
+  await wire.ask('SUBSCRIBE', 'tls');
+  const texts = Array.from({ length: 200 }, (_none, i) => 'x'.repeat(i * 100));
+  for (const text of texts) assert.equal(await writer.ask('PUBLISH', 'tls', text), ':1\r\n');
+  assert.deepEqual(
+    await wire.readAll(texts.length),
+    texts.map((text) => `*3\r\n${bulk('message')}${bulk('tls')}${bulk(text)}`),
+  );
+});
+
 for (const [what, tls] of [
   ['is signed by an authority we do not trust', { ca: strangerCa, ...certificates.client }],
   ['bears another name', { ca, ...certificates.client, server_name: 'elsewhere.internal' }],
