@@ -30,8 +30,8 @@ import { type ShardOptions, Shards } from './routing/shards.ts';
 import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
 import { ListenerFigures } from './session/figures.ts';
+import type { SessionHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
-import type { SessionHost } from './session/session.ts';
 import { Users } from './session/users.ts';
 import { VERSION } from './version.ts';
 

@@ -19,8 +19,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../core/log.ts';
 import { quiet } from '../core/quiet.ts';
 import { clearStaleSocket } from '../core/unix-socket.ts';
+import type { SessionHost } from './host.ts';
 import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
-import { Session, type SessionHost } from './session.ts';
+import { Session } from './session.ts';
 import type { Users } from './users.ts';
 
 export type ListenAddress =

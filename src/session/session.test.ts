@@ -14,8 +14,8 @@ import { Channels } from '../routing/channels.ts';
 import { RouteTable } from '../routing/route.ts';
 import { Clients } from './clients.ts';
 import { ListenerFigures } from './figures.ts';
+import type { SessionLimits } from './host.ts';
 import { Listener } from './listener.ts';
-import type { SessionLimits } from './session.ts';
 import { type UserOptions, Users } from './users.ts';
 
 const LIMITS: SessionLimits = {

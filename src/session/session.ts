@@ -10,23 +10,19 @@
  * not read either. What it sent waits in the kernel, not here.
  */
 import type { Socket } from 'node:net';
-import type { Backend } from '../backend/backend.ts';
 import { Command } from '../commands/command.ts';
-import { type CommandTable, checkArity, UNKNOWN } from '../commands/lookup.ts';
+import { checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
-import type { Flushable, Tick } from '../core/tick.ts';
-import { CommandDecoder, type CommandLimits, FAULT, MORE } from '../resp/command-decoder.ts';
+import type { Flushable } from '../core/tick.ts';
+import { CommandDecoder, FAULT, MORE } from '../resp/command-decoder.ts';
 import { encoded, encodeValue } from '../resp/encoder.ts';
 import { NOAUTH, notWhileSubscribed } from '../resp/errors.ts';
-import type { Protocol } from '../resp/types.ts';
-import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
+import { BULK_ERROR, type Protocol, SIMPLE_ERROR } from '../resp/types.ts';
 import { error, isError, OK, type Value } from '../resp/value.ts';
-import type { Channels } from '../routing/channels.ts';
 import { block, type Wait } from './blocking.ts';
-import type { Clients } from './clients.ts';
-import type { ListenerFigures } from './figures.ts';
 import { Hold } from './hold.ts';
+import type { SessionHost } from './host.ts';
 import { answer } from './local.ts';
 import { Output } from './output.ts';
 import { Stash } from './stash.ts';
@@ -34,31 +30,7 @@ import { publish, type Subscriber, subscribe } from './subscriber.ts';
 import { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
 import { isWebRequest, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
-import type { User, Users } from './users.ts';
-
-export interface SessionLimits extends CommandLimits {
-  /** Commands of one client under way at most. */
-  readonly pipelineMax: number;
-  /** Their bytes at most. */
-  readonly inFlightBytesMax: number;
-  /** Replies that wait for the client to read; more closes it. */
-  readonly outputBytesMax: number;
-}
-
-/** What all sessions of a listener share. */
-export interface SessionHost {
-  readonly backend: Backend;
-  /** Where clients subscribe; messages are published through `backend`. */
-  readonly channels: Channels;
-  readonly table: CommandTable;
-  readonly limits: SessionLimits;
-  readonly tick: Tick;
-  readonly users: Users | null;
-  readonly clients: Clients;
-  readonly figures: ListenerFigures;
-  readonly version: string;
-  onClosed(session: Session): void;
-}
+import type { User } from './users.ts';
 
 /** Why a command needs a closer look before it runs; 0 on the common path. */
 const Gate = {
@@ -486,14 +458,12 @@ export class Session implements Flushable {
     if (this.#closed) return;
     if (this.#hold === 0 && (!this.#reading || this.#decoder.hasRest)) this.#resume();
     const out = this.#out;
-    if (out.length > 0) this.#write();
+    if (out.length > 0) {
+      this.host.figures.bytesWritten += this.#output.write();
+      this.#checkOutput();
+    }
     const isDone = this.#head === null && out.length === 0;
     if ((this.#hold & Hold.closing) !== 0 && isDone) this.socket.destroySoon();
-  }
-
-  #write(): void {
-    this.host.figures.bytesWritten += this.#output.write();
-    this.#checkOutput();
   }
 
   #checkOutput(): void {

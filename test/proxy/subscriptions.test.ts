@@ -9,6 +9,7 @@ import { kept } from '../support/kept.ts';
 import { connectionsTo } from '../support/leaks.ts';
 import { keysByServer } from '../support/placement.ts';
 import { startRedis, startRedises } from '../support/redis.ts';
+import { configAt, freePlaces, reloadWell, startAt } from '../support/reload.ts';
 import { shards, startTidegate, type Tidegate } from '../support/tidegate.ts';
 import { bulk, decode, type Wire } from '../support/wire.ts';
 
@@ -486,6 +487,87 @@ test('a door that is drained lets subscribers go', async () => {
   const exit = await door.stop('SIGTERM', 5000);
   assert.equal(exit.code, 0);
   await wire.ended();
+});
+
+test('a reload that moves channels to another upstream takes subscribers along', async () => {
+  await using both = await startRedises(2);
+  const [before, after] = [both[0]!, both[1]!];
+  const upstreams = { first: { servers: [before.address] }, second: { servers: [after.address] } };
+  const places = await freePlaces();
+  await using door = await startAt(configAt(places, upstreams));
+  await using wire = await door.connect();
+  await using pattern = await door.connect({ protocol: 3 });
+  await wire.ask('SUBSCRIBE', 'moved');
+  await pattern.ask('PSUBSCRIBE', 'm*');
+  await after.ask('PING');
+  const commandLinks = connectionsTo(after.port);
+  const routes = [{ prefix: '', upstream: 'second' }];
+  await reloadWell(door, configAt(places, upstreams, { routes }));
+  await until(
+    async () => (await after.ask('PUBLISH', 'moved', 'new')) === ':2\r\n',
+    'they are there',
+  );
+  assert.equal(await wire.read(), message('moved', 'new'));
+  assert.equal((await pattern.read()).slice(1), patternMessage('m*', 'moved', 'new').slice(1));
+  await until(async () => (await before.ask('PUBLISH', 'moved', 'old')) === ':0\r\n', 'not here');
+  assert.equal(connectionsTo(after.port), commandLinks + 1);
+  await wire.ask('UNSUBSCRIBE');
+  assert.equal(await wire.ask('ECHO', 'free'), bulk('free'));
+  // Now without a place for them.
+  const only = [{ prefix: 'only:', upstream: 'second' }];
+  await using other = await door.connect();
+  await other.ask('SUBSCRIBE', 'ends');
+  await reloadWell(door, configAt(places, upstreams, { routes: only }));
+  assert.equal(await other.read(), confirmation('unsubscribe', 'ends', 0));
+  assert.equal(await other.ask('ECHO', 'free'), bulk('free'));
+});
+
+test('a reload that does not concern them leaves subscriptions as they are', async () => {
+  await using server = await startRedis();
+  const upstreams = { first: { servers: [server.address] } };
+  const places = await freePlaces();
+  await using door = await startAt(configAt(places, upstreams));
+  await using wire = await door.connect();
+  await wire.ask('SUBSCRIBE', 'steady');
+  await server.ask('CONFIG', 'RESETSTAT');
+  for (let i = 0; i < 5; i++) {
+    await reloadWell(door, configAt(places, upstreams, { max_connections: 100 + i }));
+    assert.equal(await server.ask('PUBLISH', 'steady', String(i)), ':1\r\n');
+    assert.equal(await wire.read(), message('steady', String(i)));
+  }
+  assert.equal(await server.calls('subscribe'), 0);
+  assert.equal(await server.calls('unsubscribe'), 0);
+  assert.match((await door.admin('/metrics')).body, /tidegate_listener_subscribers\{.*\} 1\n/);
+});
+
+test('inside MULTI messages are published with EXEC, and SUBSCRIBE is refused', async () => {
+  await using wire = await gate.connect();
+  await using writer = await gate.connect();
+  await wire.ask('SUBSCRIBE', 'in a transaction');
+  await writer.askAll([['MULTI'], ['SET', 'k', 'v'], ['PUBLISH', 'in a transaction', 'x']]);
+  assert.deepEqual(await heardBy(wire), []);
+  assert.equal(await writer.ask('EXEC'), '*2\r\n+OK\r\n:1\r\n');
+  assert.equal(await wire.read(), message('in a transaction', 'x'));
+  const refused = await writer.askAll([['MULTI'], ['SET', 'k', 'v'], ['SUBSCRIBE', 'x'], ['EXEC']]);
+  assert.deepEqual(refused.slice(2), [
+    '-ERR Command not allowed inside a transaction\r\n',
+    '-EXECABORT Transaction discarded because of previous errors.\r\n',
+  ]);
+  assert.equal(await writer.ask('GET', 'k'), bulk('v'));
+});
+
+test('a client of RESP3 that waits for a list hears messages meanwhile', async () => {
+  await using wire = await gate.connect({ protocol: 3 });
+  await using writer = await gate.connect();
+  await wire.ask('SUBSCRIBE', 'meanwhile');
+  wire.send('BLPOP', 'a list', '0');
+  await until(
+    async () => (await writer.ask('PUBLISH', 'meanwhile', 'x')) === ':1\r\n',
+    'it is heard',
+  );
+  assert.equal(await wire.read(), message('meanwhile', 'x', '>'));
+  await writer.ask('RPUSH', 'a list', 'element');
+  assert.equal(await wire.read(), `*2\r\n${bulk('a list')}${bulk('element')}`);
 });
 
 test('subscribers of every worker hear a message once', async () => {
