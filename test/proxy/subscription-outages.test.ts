@@ -214,7 +214,9 @@ test('small messages that wait for a slow subscriber cost little more than their
   await using server = await startRedis();
   const limits = { max_output_buffer: '8mb' };
   await using gate = await startTidegate(shards([server.address], {}, { limits }));
-  const slow = await Promise.all(Array.from({ length: 20 }, () => gate.connect({ timeoutMs: 30_000 })));
+  const slow = await Promise.all(
+    Array.from({ length: 20 }, () => gate.connect({ timeoutMs: 30_000 })),
+  );
   for (const wire of slow) await wire.ask('SUBSCRIBE', 'drops');
   // The kernel takes the first bytes: as much as fills it, in one message.
   for (const wire of slow) wire.pause();
