@@ -73,6 +73,7 @@ function snapshot(index: number, changes: Partial<ServerRow> = {}): Snapshot {
     upstreams: [
       {
         name: 'main',
+        cluster: null,
         panicking: 0,
         served: 1,
         servers: [server('a:1', changes), server('b:1')],

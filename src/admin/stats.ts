@@ -22,7 +22,8 @@ export function statsOf(snapshot: Snapshot, process: ProcessFigures, draining: b
       ...counts,
       latencyMs: quantiles(latency),
     })),
-    upstreams: byName(snapshot.upstreams, ({ panicking, servers, commands }) => ({
+    upstreams: byName(snapshot.upstreams, ({ panicking, servers, commands, cluster }) => ({
+      ...(cluster === null ? {} : { cluster: { ...cluster.counts, refusals: cluster.refusals } }),
       healthIgnored: panicking > 0,
       servers: byName(servers, (server) => serverStats(server, workers)),
       commands: byName(commands, commandStats),

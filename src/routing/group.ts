@@ -1,12 +1,15 @@
 /** One `upstreams:` entry as the router sees it: several servers, and the rule which key is where. */
 import type { Backend } from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
 
 export interface Group {
   readonly name: string;
   /** The one server that has every key; null if there are several. */
   readonly only: Backend | null;
-  /** The server of a key; null when none is there to take it. */
-  serverOf(bytes: Buffer, start: number, end: number): Backend | null;
+  /** The server of a key; null when none is there to take it. With the command, reads may go to a replica. */
+  serverOf(bytes: Buffer, start: number, end: number, command?: Command): Backend | null;
+  /** Set where keys lie in slots, and one command may name keys of one slot only. */
+  readonly slotted?: SlottedKeys;
   /** Some server, for commands without keys that any server answers alike. */
   any(): Backend | null;
   /**
@@ -35,4 +38,11 @@ export interface OwnedGroup extends Group {
   readonly isIdle: boolean;
   /** At once; a reload first waits until the group is idle. */
   close(): Promise<void>;
+}
+
+/** Keys of a Redis Cluster: a node refuses keys of two slots even if it has both. */
+export interface SlottedKeys {
+  ofSlot(slot: number, command: Command): Backend | null;
+  /** Whose connection is lent for the slot: the server itself, also while commands for it are held. */
+  ownerOf(slot: number): Backend | null;
 }
