@@ -264,8 +264,8 @@ function planOf(config: Config, addresses: Readonly<Record<string, string>>): Pl
       ([name, { kind, distribution, hashTags, servers }]) => ({
         name,
         kind,
-        distribution,
-        hashTags,
+        distribution: kind === 'cluster' ? 'slots' : distribution,
+        hashTags: kind === 'cluster' || hashTags,
         servers: servers.map(({ address, weight }) => ({ name: address.text, weight })),
       }),
     ),

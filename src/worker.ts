@@ -14,25 +14,29 @@ import { isDeepStrictEqual } from 'node:util';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
 import type {
+  AuthConfig,
+  ClusterConfig,
   Config,
   ListenerConfig,
   RouteConfig,
-  ServerConfig,
   UpstreamConfig,
 } from './config/config.ts';
 import type { Log } from './core/log.ts';
 import { quiet } from './core/quiet.ts';
 import { Tick } from './core/tick.ts';
+import { Cluster, type ClusterOptions } from './routing/cluster.ts';
 import { Hubs } from './routing/hub.ts';
 import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
-import { type ShardOptions, Shards } from './routing/shards.ts';
+import { Shards, type ShardsOptions } from './routing/shards.ts';
 import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
 import { ListenerFigures } from './session/figures.ts';
 import type { SessionHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
 import { Users } from './session/users.ts';
+import type { Address } from './upstream/dial.ts';
+import type { UpstreamOptions } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
 
 export interface WorkerIdentity {
@@ -43,6 +47,9 @@ export interface WorkerIdentity {
 /** Addresses as bound, by listener name: where the port is the kernel's choice, all workers need the same. */
 export type Bound = Readonly<Record<string, string>>;
 
+/** What stands behind one name. */
+export type UpstreamGroup = Shards | Cluster;
+
 /** What a listener is apart from its socket. */
 interface ListenerSettings {
   readonly options: ListenerOptions;
@@ -52,7 +59,7 @@ interface ListenerSettings {
 /** What there is to keep. */
 interface Parts {
   readonly config: Pick<Config, 'upstreams' | 'listeners'>;
-  readonly groups: ReadonlyMap<string, Shards>;
+  readonly groups: ReadonlyMap<string, UpstreamGroup>;
   /** By place. */
   readonly listeners: ReadonlyMap<string, Listener>;
   /** By name: who moves to another address is counted on. */
@@ -62,7 +69,7 @@ interface Parts {
 /** A configuration made real, in force or not yet. */
 interface Draft extends Parts {
   /** Those that were not in force before. */
-  readonly newGroups: readonly Shards[];
+  readonly newGroups: readonly UpstreamGroup[];
   readonly newListeners: readonly Listener[];
   /** For listeners in force before, what they become. */
   readonly changes: ReadonlyMap<Listener, ListenerSettings>;
@@ -83,7 +90,7 @@ export class Worker {
   readonly #tick = new Tick();
   #current: Draft;
   #prepared: Draft | null = null;
-  readonly #retiring: Set<Shards> = new Set();
+  readonly #retiring: Set<UpstreamGroup> = new Set();
   readonly #draining: Set<Listener> = new Set();
 
   constructor(
@@ -99,7 +106,7 @@ export class Worker {
     this.#current = this.#draft(config, NOTHING, bound);
   }
 
-  get groups(): ReadonlyMap<string, Shards> {
+  get groups(): ReadonlyMap<string, UpstreamGroup> {
     return this.#current.groups;
   }
 
@@ -171,7 +178,7 @@ export class Worker {
   }
 
   /** Nobody asks it any more; what it was asked before is answered first. */
-  #retire(group: Shards): void {
+  #retire(group: UpstreamGroup): void {
     const [oldest] = this.#retiring;
     if (oldest !== undefined && this.#retiring.size >= RETIRING_MAX) {
       this.#retiring.delete(oldest);
@@ -184,7 +191,7 @@ export class Worker {
   }
 
   #draft(config: Config, inForce: Parts, bound: Bound): Draft {
-    const newGroups: Shards[] = [];
+    const newGroups: UpstreamGroup[] = [];
     try {
       const groups = this.#draftGroups(config, inForce, newGroups);
       return { config, groups, newGroups, ...this.#draftListeners(config, inForce, groups, bound) };
@@ -194,15 +201,18 @@ export class Worker {
     }
   }
 
-  #draftGroups(config: Config, inForce: Parts, made: Shards[]): Draft['groups'] {
-    const groups = new Map<string, Shards>();
+  #draftGroups(config: Config, inForce: Parts, made: UpstreamGroup[]): Draft['groups'] {
+    const groups = new Map<string, UpstreamGroup>();
     for (const [name, upstream] of Object.entries(config.upstreams)) {
       const kept = inForce.groups.get(name);
       if (kept !== undefined && isDeepStrictEqual(upstream, inForce.config.upstreams[name])) {
         groups.set(name, kept);
         continue;
       }
-      const group = new Shards(shardsOptions(name, upstream), this.#tick, this.#log);
+      const group =
+        upstream.cluster === null
+          ? new Shards(shardsOptions(name, upstream), this.#tick, this.#log)
+          : new Cluster(clusterOptions(name, upstream, upstream.cluster), this.#tick, this.#log);
       made.push(group);
       groups.set(name, group);
     }
@@ -242,7 +252,7 @@ export class Worker {
   #settings(
     name: string,
     config: ListenerConfig,
-    groups: ReadonlyMap<string, Shards>,
+    groups: ReadonlyMap<string, UpstreamGroup>,
     figures: ListenerFigures,
   ): ListenerSettings {
     const routes = config.routes.map((route) => makeRoute(route, groups));
@@ -317,7 +327,7 @@ function isUnchanged(
   config: ListenerConfig,
   kept: Listener,
   inForce: Parts,
-  groups: ReadonlyMap<string, Shards>,
+  groups: ReadonlyMap<string, UpstreamGroup>,
 ): boolean {
   if (kept.name !== name || !isDeepStrictEqual(config, inForce.config.listeners[name]))
     return false;
@@ -353,7 +363,7 @@ function addressesOf({ listeners, changes }: Draft): Bound {
 }
 
 /** The configuration was checked: a route names an upstream that exists. */
-function makeRoute(route: RouteConfig, groups: ReadonlyMap<string, Shards>): Route {
+function makeRoute(route: RouteConfig, groups: ReadonlyMap<string, UpstreamGroup>): Route {
   return {
     prefix: route.prefix,
     removePrefix: route.removePrefix,
@@ -373,13 +383,40 @@ function makeRoute(route: RouteConfig, groups: ReadonlyMap<string, Shards>): Rou
 
 const CATCH_ALL = { prefix: '', removePrefix: false, keyFormat: '', readGroup: null, mirrors: [] };
 
-function shardsOptions(
+function clusterOptions(
   name: string,
   upstream: UpstreamConfig,
-): ConstructorParameters<typeof Shards>[0] {
+  cluster: ClusterConfig,
+): ClusterOptions {
+  const { readPolicy, zone, redirectsMax, topology, auth, credentials } = cluster;
+  const own = new Map(credentials.map((each) => [canonicalAddress(each.server), each.auth]));
   return {
     name,
-    servers: upstream.servers.map((server) => shardOptions(server, upstream)),
+    seeds: upstream.servers.map(({ address }) => address),
+    optionsOf: (address, nodeName) => ({
+      ...serverOptions(address, nodeName, own.get(nodeName) ?? auth, upstream),
+      readsReplica: readPolicy !== 'primary',
+      ownTimeoutMs: Math.max(upstream.opTimeoutMs, topology.timeoutMs),
+    }),
+    opTimeoutMs: upstream.opTimeoutMs,
+    tls: upstream.tls !== null,
+    retry: upstream.retry,
+    redirectsMax,
+    topology,
+    readPolicy,
+    zone,
+    healthCheck: upstream.healthCheck,
+    outliers: upstream.outlierDetection,
+  };
+}
+
+function shardsOptions(name: string, upstream: UpstreamConfig): ShardsOptions {
+  return {
+    name,
+    servers: upstream.servers.map(({ address, weight, auth }) => ({
+      ...serverOptions(address, address.text, auth, upstream),
+      weight,
+    })),
     distribution: upstream.distribution,
     placement: {
       hashTags: upstream.hashTags,
@@ -392,12 +429,16 @@ function shardsOptions(
   };
 }
 
-function shardOptions(server: ServerConfig, upstream: UpstreamConfig): ShardOptions {
+function serverOptions(
+  address: Address,
+  name: string,
+  auth: AuthConfig | null,
+  upstream: UpstreamConfig,
+): UpstreamOptions {
   const { tls } = upstream;
   return {
-    name: server.address.text,
-    weight: server.weight,
-    address: server.address,
+    name,
+    address,
     tls:
       tls === null
         ? null
@@ -407,10 +448,7 @@ function shardOptions(server: ServerConfig, upstream: UpstreamConfig): ShardOpti
             key: tls.key?.pem ?? null,
             serverName: tls.serverName,
           },
-    credentials:
-      server.auth === null
-        ? null
-        : { username: server.auth.username ?? '', password: server.auth.password },
+    credentials: auth === null ? null : { username: auth.username ?? '', password: auth.password },
     database: upstream.database,
     connections: upstream.connections,
     dedicatedMax: upstream.dedicatedMax,

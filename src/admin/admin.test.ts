@@ -73,6 +73,7 @@ function snapshot(index: number, changes: Partial<ServerRow> = {}): Snapshot {
     upstreams: [
       {
         name: 'main',
+        cluster: null,
         panicking: 0,
         subscriptions: 7,
         served: 1,

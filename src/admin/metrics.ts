@@ -10,6 +10,8 @@
 import { upperBoundMs } from '../core/histogram.ts';
 import type { ReloadFigures } from './reloads.ts';
 import type {
+  ClusterCounts,
+  ClusterRow,
   CommandRow,
   Latency,
   ListenerCounts,
@@ -72,6 +74,7 @@ export const FAMILIES: readonly Family[] = [
   ),
   ...listenerFamilies(),
   ...upstreamFamilies(),
+  ...clusterFamilies(),
   ...serverFamilies(),
   ...commandFamilies(),
   ...workerFamilies(),
@@ -213,6 +216,62 @@ function upstreamFamilies(): Family[] {
           panicking > 0 ? 1 : 0,
         ]),
     ),
+  ];
+}
+
+function clusterFamilies(): Family[] {
+  const each =
+    (read: (row: ClusterRow) => readonly Sample[]): Family['samples'] =>
+    ({ snapshot }) =>
+      snapshot.upstreams.flatMap(({ name, cluster }) =>
+        (cluster === null ? [] : read(cluster)).map(
+          ([labels, value]): Sample => [{ upstream: name, ...labels }, value],
+        ),
+      );
+  const counted = (name: string, key: keyof ClusterCounts, help: string): Family =>
+    counter(
+      `tidegate_cluster_${name}_total`,
+      help,
+      each(({ counts }) => [[{}, counts[key]]]),
+    );
+  return [
+    gauge(
+      'tidegate_cluster_slots_covered',
+      'Slots that have a primary; 16384 is all.',
+      each(({ covered }) => [[{}, covered]]),
+    ),
+    gauge(
+      'tidegate_cluster_node_slots',
+      'Slots of a node; the label says whether it is a primary or a replica.',
+      each(({ nodes }) =>
+        nodes.map(({ name, role, slotCount }): Sample => [{ server: name, role }, slotCount]),
+      ),
+    ),
+    counter(
+      'tidegate_cluster_redirects_total',
+      'Errors of nodes that say where or when to ask, by kind.',
+      each(({ refusals }) =>
+        Object.entries(refusals).map(([kind, count]): Sample => [{ kind }, count]),
+      ),
+    ),
+    counted('errors_passed_on', 'errorsPassedOn', 'Such errors that reached a client.'),
+    counter(
+      'tidegate_cluster_surveys_total',
+      'Times the nodes were asked for the map, by result.',
+      each(({ counts }) => [
+        [{ result: 'ok' }, counts.surveysOk],
+        [{ result: 'failed' }, counts.surveysFailed],
+      ]),
+    ),
+    counted('odd_answers', 'oddAnswers', 'Answers about the map that could not be read.'),
+    counted('gates', 'gates', 'Slots held for a moment to keep an order.'),
+    gauge(
+      'tidegate_cluster_commands_held',
+      'Commands held or sent on at present.',
+      each(({ counts }) => [[{}, counts.held]]),
+    ),
+    counted('overflows', 'overflows', 'Commands failed because too many were held.'),
+    counted('strangers_refused', 'strangersRefused', 'Redirections to too many unknown hosts.'),
   ];
 }
 

@@ -92,6 +92,8 @@ export interface CommandRow {
 
 export interface UpstreamRow {
   readonly name: string;
+  /** Null: no Redis Cluster. */
+  readonly cluster: ClusterRow | null;
   /** Workers in which so many servers are out that health is ignored. */
   readonly panicking: number;
   /** Workers that have a server in rotation and a connection to it. */
@@ -101,6 +103,42 @@ export interface UpstreamRow {
   readonly servers: readonly ServerRow[];
   /** Only those that came. */
   readonly commands: readonly CommandRow[];
+}
+
+/** Counts of what a cluster's changes cost; `held` is as of now. */
+export const CLUSTER_COUNTS = [
+  'errorsPassedOn',
+  'surveysOk',
+  'surveysFailed',
+  'oddAnswers',
+  'gates',
+  'held',
+  'overflows',
+  'strangersRefused',
+] as const;
+
+export type ClusterCounts = Record<(typeof CLUSTER_COUNTS)[number], number>;
+
+export interface ClusterNodeRow {
+  readonly name: string;
+  readonly role: 'primary' | 'replica';
+  /** Of a replica. */
+  readonly primary: string | null;
+  /** `0-5460`, `7000`; empty for a replica. */
+  readonly slots: readonly string[];
+  readonly slotCount: number;
+  /** Empty: not told, or not asked for. */
+  readonly zone: string;
+}
+
+export interface ClusterRow {
+  /** Slots that have a primary, in the worker that knows fewest. */
+  readonly covered: number;
+  /** As the first worker sees them. */
+  readonly nodes: readonly ClusterNodeRow[];
+  readonly counts: ClusterCounts;
+  /** Errors of nodes by kind: `moved`, `ask` … */
+  readonly refusals: Readonly<Record<string, number>>;
 }
 
 /** One event loop; never merged. */
@@ -166,11 +204,22 @@ function addListeners(one: ListenerRow, other: ListenerRow): ListenerRow {
 function addUpstreams(one: UpstreamRow, other: UpstreamRow): UpstreamRow {
   return {
     name: one.name,
+    cluster: addClusters(one.cluster, other.cluster),
     panicking: one.panicking + other.panicking,
     served: one.served + other.served,
     subscriptions: one.subscriptions + other.subscriptions,
     servers: mergeRows([one.servers, other.servers], addServers),
     commands: mergeRows([one.commands, other.commands], addCommands),
+  };
+}
+
+function addClusters(one: ClusterRow | null, other: ClusterRow | null): ClusterRow | null {
+  if (one === null || other === null) return one ?? other;
+  return {
+    covered: Math.min(one.covered, other.covered),
+    nodes: one.nodes.length > 0 ? one.nodes : other.nodes,
+    counts: addCounts(one.counts, other.counts),
+    refusals: addCounts(one.refusals, other.refusals),
   };
 }
 

@@ -22,12 +22,16 @@ export function statsOf(snapshot: Snapshot, process: ProcessFigures, draining: b
       ...counts,
       latencyMs: quantiles(latency),
     })),
-    upstreams: byName(snapshot.upstreams, ({ panicking, subscriptions, servers, commands }) => ({
-      healthIgnored: panicking > 0,
-      subscriptions,
-      servers: byName(servers, (server) => serverStats(server, workers)),
-      commands: byName(commands, commandStats),
-    })),
+    upstreams: byName(
+      snapshot.upstreams,
+      ({ panicking, subscriptions, servers, commands, cluster }) => ({
+        ...(cluster === null ? {} : { cluster: { ...cluster.counts, refusals: cluster.refusals } }),
+        healthIgnored: panicking > 0,
+        subscriptions,
+        servers: byName(servers, (server) => serverStats(server, workers)),
+        commands: byName(commands, commandStats),
+      }),
+    ),
   };
 }
 

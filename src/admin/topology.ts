@@ -1,5 +1,5 @@
 /** What stands where, and whether it can be used: `/topology` and `/readyz`. */
-import type { ServerRow, Snapshot } from './snapshot.ts';
+import type { ClusterRow, ServerRow, Snapshot, UpstreamRow } from './snapshot.ts';
 
 /** What was configured; a reload makes a new one. */
 export interface Plan {
@@ -27,8 +27,10 @@ export interface RoutePlan {
 export interface UpstreamPlan {
   readonly name: string;
   readonly kind: string;
+  /** Of a cluster: `slots`. */
   readonly distribution: string;
   readonly hashTags: boolean;
+  /** Of a cluster: its seeds. */
   readonly servers: readonly { readonly name: string; readonly weight: number }[];
 }
 
@@ -45,16 +47,41 @@ export function topologyOf(plan: Plan, snapshot: Snapshot): object {
     }),
     upstreams: plan.upstreams.map((upstream) => {
       const row = snapshot.upstreams.find(({ name }) => name === upstream.name);
+      if (row?.cluster != null) return clusterOf(upstream, row, row.cluster, workers);
       return {
         ...upstream,
         healthIgnored: (row?.panicking ?? 0) > 0,
-        servers: upstream.servers.map((server) => {
-          const found = row?.servers.find(({ name }) => name === server.name);
-          return { ...server, ...(found === undefined ? {} : healthOf(found, workers)) };
-        }),
+        servers: upstream.servers.map((server) => ({
+          ...server,
+          ...found(row, server.name, workers),
+        })),
       };
     }),
   };
+}
+
+function clusterOf(
+  upstream: UpstreamPlan,
+  row: UpstreamRow,
+  cluster: ClusterRow,
+  workers: number,
+): object {
+  const { name, kind, servers } = upstream;
+  return {
+    name,
+    kind,
+    seeds: servers.map((seed) => seed.name),
+    slotsCovered: cluster.covered,
+    servers: cluster.nodes.map(({ slotCount: _count, ...node }) => ({
+      ...node,
+      ...found(row, node.name, workers),
+    })),
+  };
+}
+
+function found(row: UpstreamRow | undefined, name: string, workers: number): object {
+  const server = row?.servers.find((each) => each.name === name);
+  return server === undefined ? {} : healthOf(server, workers);
 }
 
 /** The worst that any worker sees; `workersIn` says how many see nothing wrong. */

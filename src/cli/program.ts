@@ -69,11 +69,11 @@ function describeServe(program: Command, end: (code: number) => void): void {
       '-u, --upstream <servers>',
       'without a file: host:port[,host:port…] that share the keys',
     )
-    .option('-l, --listen <address>', 'with --upstream: where clients connect (127.0.0.1:6380)')
-    .option('--admin <address>', 'with --upstream: admin port (127.0.0.1:9901)')
-    .option('--workers <number>', 'with --upstream: event loops, or auto (1)')
-    .option('--log-level <level>', 'with --upstream: debug, info, warn or error (info)')
-    .addOption(later('--cluster <servers>'))
+    .option('--cluster <servers>', 'without a file: host:port[,host:port…] of a Redis Cluster')
+    .option('-l, --listen <address>', 'without a file: where clients connect (127.0.0.1:6380)')
+    .option('--admin <address>', 'without a file: admin port (127.0.0.1:9901)')
+    .option('--workers <number>', 'without a file: event loops, or auto (1)')
+    .option('--log-level <level>', 'without a file: debug, info, warn or error (info)')
     .addOption(later('--sentinel <servers>'))
     .addOption(later('--http <address>'))
     .addHelpText('after', EXIT_CODES)

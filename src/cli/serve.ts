@@ -23,13 +23,13 @@ export interface ServeOptions {
 }
 
 /** Options of the contract that wait for their feature. */
-const LATER = ['cluster', 'sentinel', 'http'] as const;
+const LATER = ['sentinel', 'http'] as const;
 /** What a file says itself. */
-const WITHOUT_FILE = ['upstream', 'listen', 'admin', 'workers', 'logLevel'] as const;
+const WITHOUT_FILE = ['upstream', 'cluster', 'listen', 'admin', 'workers', 'logLevel'] as const;
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 const WHAT_TO_PASS =
-  'nothing to serve: pass --config FILE, or --upstream HOST:PORT[,HOST:PORT…] ' +
+  'nothing to serve: pass --config FILE, --upstream HOST:PORT[,HOST:PORT…] or --cluster HOST:PORT[,…] ' +
   '(with npm: npm start -- --upstream 127.0.0.1:6379)';
 
 /** Resolves to the exit code once the process may end. */
@@ -63,7 +63,10 @@ export async function serve(options: ServeOptions): Promise<number> {
 function findMisuse(options: ServeOptions): string | null {
   const later = LATER.find((name) => options[name] !== undefined);
   if (later !== undefined) return `--${later} is not available in this version`;
-  if (options.config === undefined) return options.upstream === undefined ? WHAT_TO_PASS : null;
+  if (options.config === undefined) {
+    if (options.cluster === undefined) return options.upstream === undefined ? WHAT_TO_PASS : null;
+    return options.upstream === undefined ? null : '--upstream does not go with --cluster';
+  }
   const extra = WITHOUT_FILE.find((name) => options[name] !== undefined);
   if (extra === undefined) return null;
   return `--${dashed(extra)} does not go with --config: the file says it`;
@@ -76,7 +79,8 @@ function dashed(name: string): string {
 async function configOfOptions(options: ServeOptions): Promise<Config> {
   const { quickStart } = await import('../config/quick-start.ts');
   return quickStart({
-    upstream: options.upstream ?? '',
+    upstream: options.upstream,
+    cluster: options.cluster,
     listen: options.listen,
     admin: options.admin,
     workers: options.workers,

@@ -1,6 +1,6 @@
 /**
- * The few commands that are sent on the door's own account: greetings, health checks and subscriptions, as bytes, and what is asked
- * beside a client's command to answer it.
+ * The few commands that are sent on the door's own account: greetings, health checks, subscriptions and questions to a
+ * cluster, as bytes, and what is asked beside a client's command to answer it.
  */
 import { EMPTY } from '../core/bytes.ts';
 import { encodeWords } from '../resp/frame.ts';
@@ -93,6 +93,36 @@ export function subscribe(kind: ChannelKind, name: Buffer): Buffer {
 /** https://redis.io/commands/unsubscribe and its like */
 export function unsubscribe(kind: ChannelKind, name: Buffer): Buffer {
   return frame(UNSUBSCRIBE[kind], name);
+}
+
+/** https://redis.io/commands/asking */
+export function asking(): Buffer {
+  return frame('ASKING');
+}
+
+/** https://redis.io/commands/readonly */
+export function readonly(): Buffer {
+  return frame('READONLY');
+}
+
+/** https://redis.io/commands/cluster-info */
+export function clusterInfo(): Buffer {
+  return frame('CLUSTER', 'INFO');
+}
+
+/** https://redis.io/commands/cluster-shards, since Redis 7 */
+export function clusterShards(): Buffer {
+  return frame('CLUSTER', 'SHARDS');
+}
+
+/** https://redis.io/commands/cluster-slots */
+export function clusterSlots(): Buffer {
+  return frame('CLUSTER', 'SLOTS');
+}
+
+/** https://redis.io/commands/info, the section that names Valkey's availability zone */
+export function infoServer(): Buffer {
+  return frame('INFO', 'SERVER');
 }
 
 /** What RESET is answered with: https://redis.io/commands/reset */

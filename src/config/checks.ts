@@ -30,6 +30,7 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ]),
     ...entries(raw, ['upstreams']).flatMap((path) => [
       ...servers(raw, path, folder),
+      ...ofOtherKind(raw, path, folder),
       ...goesWith(raw, path, 'username', 'password'),
       ...goesWith(raw, [...path, 'tls'], 'cert', 'key'),
       ...goesWith(raw, [...path, 'tls'], 'key', 'cert'),
@@ -153,10 +154,60 @@ function servers(raw: unknown, upstream: Path, folder: string): Finding[] {
     const text = valueAt(raw, path);
     const address: Address | null = typeof text === 'string' ? parseAddress(text, folder, 1) : null;
     if (address === null || known.has(canonicalAddress(address))) return [];
+    // A cluster has nodes that the configuration does not name.
+    if (valueAt(raw, [...upstream, 'kind']) === 'cluster') return [];
     const reason = `${address.text} is not one of ${formatPath([...upstream, 'servers'])}`;
     return [{ path, at: 'value', reason }];
   });
   return [...repeats(paths, raw, read), ...repeats(credentials, raw, read), ...strangers];
+}
+
+/** Keys that only one kind of upstream has. */
+const KEYS_OF_KIND: Readonly<Record<string, readonly string[]>> = {
+  shards: ['distribution', 'ring', 'hash_tags'],
+  cluster: ['read_policy', 'zone', 'redirects_max', 'topology'],
+};
+
+function ofOtherKind(raw: unknown, upstream: Path, folder: string): Finding[] {
+  const kind = valueAt(raw, [...upstream, 'kind']);
+  if (typeof kind !== 'string' || !Object.hasOwn(KEYS_OF_KIND, kind)) return [];
+  const strangers = Object.entries(KEYS_OF_KIND)
+    .filter(([other]) => other !== kind)
+    .flatMap(([other, keys]) =>
+      keys
+        .filter((key) => hasKey(raw, upstream, key))
+        .map((key): Finding => {
+          const reason = `says nothing of kind ${kind}: it belongs to kind ${other}`;
+          return { path: [...upstream, key], at: 'key', reason };
+        }),
+    );
+  return kind === 'cluster' ? [...strangers, ...clusterSeeds(raw, upstream, folder)] : strangers;
+}
+
+function clusterSeeds(raw: unknown, upstream: Path, folder: string): Finding[] {
+  const database = valueAt(raw, [...upstream, 'database']);
+  return [
+    ...elements(raw, [...upstream, 'servers']).flatMap((path): Finding[] => {
+      const text = valueAt(raw, path);
+      const server = typeof text === 'string' ? parseServer(text, folder) : null;
+      if (server === null) return [];
+      const isWeighted = server.weight !== 1;
+      if (!isWeighted && server.address.kind === 'tcp') return [];
+      const what = isWeighted ? 'a weight' : 'a unix socket';
+      return [
+        { path, at: 'value', reason: `found ${what}, allowed host:port: seeds of a cluster` },
+      ];
+    }),
+    ...(typeof database === 'number' && database > 0
+      ? [
+          {
+            path: [...upstream, 'database'],
+            at: 'value' as const,
+            reason: `found ${database}, allowed 0: a cluster has one database`,
+          },
+        ]
+      : []),
+  ];
 }
 
 /** Places that must differ: each one that says what an earlier one said. `identity` null: not judged. */

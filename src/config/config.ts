@@ -104,9 +104,18 @@ export interface ListenerLimits {
 export type Distribution = 'ketama' | 'maglev' | 'modula' | 'crc16';
 export type RingHash = 'xxhash64' | 'murmur2';
 
+export type ReadPolicy =
+  | 'primary'
+  | 'prefer_primary'
+  | 'replica'
+  | 'prefer_replica'
+  | 'any'
+  | 'nearest';
+
+/** What is not of its kind (`distribution` of a cluster) has its default. */
 export interface UpstreamConfig {
-  readonly kind: 'shards';
-  /** In the order of the file; at least one, no duplicates. */
+  readonly kind: 'shards' | 'cluster';
+  /** In the order of the file; at least one, no duplicates. Of a cluster: its seeds. */
   readonly servers: readonly ServerConfig[];
   readonly distribution: Distribution;
   readonly ring: RingConfig;
@@ -127,6 +136,33 @@ export interface UpstreamConfig {
   readonly outlierDetection: OutlierDetectionConfig | null;
   readonly retry: RetryConfig;
   readonly limits: UpstreamLimits;
+  /** Null: of another kind. */
+  readonly cluster: ClusterConfig | null;
+}
+
+/** What only a cluster has. */
+export interface ClusterConfig {
+  readonly readPolicy: ReadPolicy;
+  /** Empty: anywhere. */
+  readonly zone: string;
+  readonly redirectsMax: number;
+  readonly topology: TopologyConfig;
+  /** What nodes are told that are not named in `credentials`. */
+  readonly auth: AuthConfig | null;
+  readonly credentials: readonly NodeCredential[];
+}
+
+export interface NodeCredential {
+  readonly server: Address;
+  readonly auth: AuthConfig;
+}
+
+export interface TopologyConfig {
+  readonly refreshMs: number;
+  readonly timeoutMs: number;
+  readonly minIntervalMs: number;
+  readonly afterRedirects: number;
+  readonly afterFailures: number;
 }
 
 export interface ServerConfig {

@@ -6,7 +6,7 @@
 export const NOT_AVAILABLE = 'not available in this version';
 
 /** Kinds of upstreams. Nothing else below such an upstream is judged. */
-export const LATER_KINDS: ReadonlySet<string> = new Set(['cluster', 'sentinel', 'embedded']);
+export const LATER_KINDS: ReadonlySet<string> = new Set(['sentinel', 'embedded']);
 
 /** Keys by the mapping they stand in; `*` is any name or index. */
 const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -14,7 +14,7 @@ const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   'listeners.*': ['external_auth', 'concurrency', 'faults'],
   'listeners.*.users.*': ['rate'],
   'listeners.*.routes.*': ['cache'],
-  'upstreams.*': ['service', 'read_policy', 'redirects_max', 'topology', 'outage'],
+  'upstreams.*': ['service', 'outage'],
 };
 
 /** `path` leads to the mapping that holds `key`. */

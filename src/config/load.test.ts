@@ -85,6 +85,7 @@ test('a small file gets every default, normalised', () => {
       maxReplyBytes: 536_870_912,
       maxNesting: 128,
     },
+    cluster: null,
   });
 });
 
@@ -118,6 +119,32 @@ test('credentials go to the server they name, the others get those of the upstre
       { username: 'app', password: 'one' },
       { username: null, password: 'two' },
     ],
+  );
+});
+
+test('a cluster has its defaults, and credentials of nodes that are no seeds', () => {
+  const text = GOOD.replace('shards\n', 'cluster\n').concat(
+    '    password: one\n    credentials: [{ server: b:1, password: two }]\n',
+  );
+  const { upstream: main } = mainOf(loadText(text, 'f.yaml'));
+  assert.equal(main.kind, 'cluster');
+  const { credentials, ...cluster } = main.cluster!;
+  assert.deepEqual(cluster, {
+    readPolicy: 'primary',
+    zone: '',
+    redirectsMax: 5,
+    topology: {
+      refreshMs: 5000,
+      timeoutMs: 3000,
+      minIntervalMs: 1000,
+      afterRedirects: 1,
+      afterFailures: 5,
+    },
+    auth: { username: null, password: 'one' },
+  });
+  assert.deepEqual(
+    credentials.map(({ server, auth }) => [server.text, auth.password]),
+    [['b:1', 'two']],
   );
 });
 
@@ -156,8 +183,41 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
   ],
   [
     'a kind of a later version silences what stands below it',
-    GOOD.replace('shards\n', 'cluster\n    topology: {}\n    bogus: 1\n'),
-    ['f.yaml:7:11 upstreams.main.kind: cluster is not available in this version; allowed shards'],
+    GOOD.replace('shards\n', 'sentinel\n    service: m\n    bogus: 1\n'),
+    [
+      'f.yaml:7:11 upstreams.main.kind: sentinel is not available in this version; allowed shards or cluster',
+    ],
+  ],
+  [
+    'what only shards have is a fault of a cluster',
+    GOOD.replace(
+      'shards\n',
+      'cluster\n    distribution: ketama\n    ring: {}\n    hash_tags: true\n',
+    ),
+    ['distribution', 'ring', 'hash_tags'].map(
+      (key, i) =>
+        `f.yaml:${8 + i}:5 upstreams.main.${key}: says nothing of kind cluster: it belongs to kind shards`,
+    ),
+  ],
+  [
+    'what only a cluster has is a fault of shards',
+    upstream('read_policy: any\ntopology: {}'),
+    ['read_policy', 'topology'].map(
+      (key, i) =>
+        `f.yaml:${9 + i}:5 upstreams.main.${key}: says nothing of kind shards: it belongs to kind cluster`,
+    ),
+  ],
+  [
+    'seeds of a cluster are hosts without weights, and it has one database',
+    GOOD.replace('shards\n', 'cluster\n    database: 1\n').replace(
+      '[127.0.0.1:7001]',
+      '[a:1=2, "unix:/s"]',
+    ),
+    [
+      'f.yaml:8:15 upstreams.main.database: found 1, allowed 0: a cluster has one database',
+      'f.yaml:9:15 upstreams.main.servers[0]: found a weight, allowed host:port: seeds of a cluster',
+      'f.yaml:9:22 upstreams.main.servers[1]: found a unix socket, allowed host:port: seeds of a cluster',
+    ],
   ],
   [
     'a wrong choice says what was found, what is allowed and what was meant',
@@ -197,7 +257,7 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
   [
     'what is missing is placed at what it is missing from',
     GOOD.replace('    kind: shards\n', ''),
-    ['f.yaml:6:3 upstreams.main.kind: is missing, allowed shards'],
+    ['f.yaml:6:3 upstreams.main.kind: is missing, allowed shards or cluster'],
   ],
   [
     'a mapping where a list belongs',

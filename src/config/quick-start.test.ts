@@ -11,6 +11,16 @@ admin: { listen: "127.0.0.1:9901" }`;
   assert.deepEqual(quickStart({ upstream: 'a:1, b:2=3' }), loadText(file, 'f.yaml'));
 });
 
+test('seeds alone give a cluster', () => {
+  const { main } = quickStart({ cluster: 'a:1,b:2' }).upstreams;
+  assert.equal(main?.kind, 'cluster');
+  assert.deepEqual(
+    main.servers.map(({ address }) => address.text),
+    ['a:1', 'b:2'],
+  );
+  assert.throws(() => quickStart({ cluster: 'a' }), /^ConfigError: --cluster: found "a"/);
+});
+
 test('options take the place of the defaults', () => {
   const config = quickStart({
     upstream: 'a:1',

@@ -8,8 +8,10 @@ import { systemResources } from './resources.ts';
 
 /** What was typed, unread: the schema judges it as it judges a file. */
 export interface QuickStartOptions {
-  /** `host:port[,host:port…]` */
-  readonly upstream: string;
+  /** `host:port[,host:port…]`: servers that share the keys. */
+  readonly upstream?: string | undefined;
+  /** The same: seeds of a cluster. One of the two. */
+  readonly cluster?: string | undefined;
   readonly listen?: string | undefined;
   readonly admin?: string | undefined;
   readonly workers?: string | undefined;
@@ -31,6 +33,8 @@ const OPTION_OF: Readonly<Record<string, string>> = {
 
 /** Throws ConfigError with faults that name the option. */
 export function quickStart(options: QuickStartOptions): Config {
+  const isCluster = options.cluster !== undefined;
+  const servers = (options.cluster ?? options.upstream ?? '').split(',').map((each) => each.trim());
   const raw = {
     workers: numberOr(options.workers ?? '1'),
     log: { level: options.logLevel ?? 'info', format: options.logFormat ?? 'json' },
@@ -42,21 +46,22 @@ export function quickStart(options: QuickStartOptions): Config {
       },
     },
     upstreams: {
-      main: { kind: 'shards', servers: options.upstream.split(',').map((each) => each.trim()) },
+      main: { kind: isCluster ? 'cluster' : 'shards', servers },
     },
   };
   const checked = checkValue(raw, systemResources('.'));
   if (checked.config !== null) return checked.config;
-  throw new ConfigError(checked.findings.map(toFault));
+  throw new ConfigError(checked.findings.map((finding) => toFault(finding, isCluster)));
 }
 
 function numberOr(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
 
-function toFault(finding: Finding): Fault {
+function toFault(finding: Finding, isCluster: boolean): Fault {
   const written = formatPath(finding.path);
   const part = Object.keys(OPTION_OF).find((each) => written.startsWith(each));
-  const path = part === undefined ? written : OPTION_OF[part]!;
+  const option = part === undefined ? written : OPTION_OF[part]!;
+  const path = isCluster && option === '--upstream' ? '--cluster' : option;
   return { file: '', line: 0, column: 0, path, reason: finding.reason };
 }

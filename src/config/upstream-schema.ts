@@ -2,11 +2,12 @@
 import * as z from 'zod';
 import type { ParsedServer } from './address.ts';
 import { canonicalAddress } from './address.ts';
+import { clusterFields, clusterOf } from './cluster-schema.ts';
 import type {
-  Address,
   AuthConfig,
   FlushConfig,
   HealthCheckConfig,
+  NodeCredential,
   OutlierDetectionConfig,
   RetryConfig,
   RingConfig,
@@ -35,27 +36,23 @@ const GB = 1024 ** 3;
 /** Small enough to try a limit out, large enough for an ordinary command. */
 const SIZE_MIN = 64;
 /** Kinds this version can run; contract names of later ones are listed in `later.ts`. */
-const KINDS = ['shards'] as const;
+const KINDS = ['shards', 'cluster'] as const;
 
 type Fields = z.output<ReturnType<typeof upstreamFields>>;
 
 function upstreamFields(resources: Resources) {
   return z.strictObject({
-    kind: choice('What stands behind: `shards` are plain servers that share the keys.', KINDS),
+    kind: choice(
+      'What stands behind: `shards` are plain servers that share the keys; `cluster` is a Redis Cluster.',
+      KINDS,
+    ),
     servers: z
       .array(weightedServer('A server.', resources))
       .min(1)
-      .describe('The servers, `host:port` or `host:port=weight`.'),
-    distribution: choice('How keys are placed on servers.', [
-      'ketama',
-      'maglev',
-      'modula',
-      'crc16',
-    ]).prefault('ketama'),
-    ring: ringSchema(),
-    hash_tags: flag('Only the part of a key between `{` and `}` decides its server.').prefault(
-      false,
-    ),
+      .describe(
+        'The servers, `host:port` or `host:port=weight`; of a cluster some, which know the rest.',
+      ),
+    ...placementFields(),
     username: text('User to authenticate as.', 'text', '.').optional(),
     password: secret('Password to authenticate with.', resources).optional(),
     credentials: z
@@ -82,6 +79,7 @@ function upstreamFields(resources: Resources) {
     outlier_detection: outlierDetectionSchema().optional(),
     retry: retrySchema(),
     limits: limitsSchema(),
+    ...clusterFields(),
   });
 }
 
@@ -105,13 +103,28 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
       outlierDetection: value.outlier_detection ?? null,
       retry: value.retry,
       limits: value.limits,
+      cluster:
+        value.kind === 'cluster'
+          ? { ...clusterOf(value), auth: authOf(value), credentials: value.credentials }
+          : null,
     };
   });
 }
 
-interface Credential {
-  readonly server: Address;
-  readonly auth: AuthConfig;
+/** Where keys lie on shards. */
+function placementFields() {
+  return {
+    distribution: choice('How keys are placed on shards.', [
+      'ketama',
+      'maglev',
+      'modula',
+      'crc16',
+    ]).prefault('ketama'),
+    ring: ringSchema(),
+    hash_tags: flag(
+      'Only the part of a key between `{` and `}` decides its shard; a cluster always does so.',
+    ).prefault(false),
+  };
 }
 
 interface Login {
@@ -126,7 +139,7 @@ function authOf(login: Login): AuthConfig | null {
 
 function withAuth(
   servers: readonly ParsedServer[],
-  credentials: readonly Credential[],
+  credentials: readonly NodeCredential[],
   auth: AuthConfig | null,
 ): ServerConfig[] {
   const own = new Map(credentials.map((each) => [canonicalAddress(each.server), each.auth]));
@@ -137,15 +150,18 @@ function withAuth(
   }));
 }
 
-function credentialSchema(resources: Resources): z.ZodType<Credential> {
+function credentialSchema(resources: Resources): z.ZodType<NodeCredential> {
   return z
     .strictObject({
-      server: serverAddress('One of `servers`, without its weight.', resources),
+      server: serverAddress(
+        'One of `servers`, without its weight; of a cluster any node.',
+        resources,
+      ),
       username: text('User to authenticate as.', 'text', '.').optional(),
       password: secret('Password to authenticate with.', resources),
     })
     .transform(
-      (value): Credential => ({
+      (value): NodeCredential => ({
         server: value.server,
         auth: { username: value.username ?? null, password: value.password },
       }),

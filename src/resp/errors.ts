@@ -2,7 +2,8 @@
  * Every error reply that is made here, and the errors of transport.
  *
  * Two kinds that never mix: a `-…` reply of a server is a value and passes byte for byte; a `LinkError`
- * says that no server answered. Only the second may lead to a retry, decided in routing/redirect.ts.
+ * says that no server answered. Only the second may lead to a retry, or an error by which a node of a cluster says that
+ * it did not run the command; decided in routing/redirect.ts.
  */
 
 /** Texts of seed 002 and of the contract; without the leading `-`. */

@@ -18,10 +18,12 @@ import {
 } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
+import { slotOf } from '../commands/slot.ts';
 import type { CommandSpec, Door } from '../commands/spec.ts';
 import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
 import type { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
+import type { Group } from './group.ts';
 import { JoinedLease } from './joined-lease.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
@@ -74,11 +76,8 @@ export class Borrower {
     let server: Backend | null = null;
     for (let i = 0; i < keys.count; i++) {
       const index = keys.indexes[i]!;
-      const group = routes[i]?.group;
-      const found =
-        group?.only ??
-        group?.serverOf(written.bytes, written.argStart(index), written.argEnd(index));
-      if (found == null) return NO_HOST;
+      const found = lenderOf(routes[i]?.group, written, index);
+      if (found === null) return NO_HOST;
       if (server !== null && found !== server) return { reply: CROSSSLOT };
       server = found;
     }
@@ -106,6 +105,16 @@ export class Borrower {
     const server = current ?? only ?? catchAll?.group.any() ?? null;
     return server === null ? NO_HOST : { server, command };
   }
+}
+
+/** The server that has a key and connections to lend. */
+function lenderOf(group: Group | undefined, command: Command, index: number): Backend | null {
+  if (group === undefined) return null;
+  const { bytes } = command;
+  const start = command.argStart(index);
+  const end = command.argEnd(index);
+  if (group.slotted !== undefined) return group.slotted.ownerOf(slotOf(bytes, start, end));
+  return group.only ?? group.serverOf(bytes, start, end);
 }
 
 class RoutedLease implements Lease {

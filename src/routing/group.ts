@@ -1,13 +1,16 @@
 /** One `upstreams:` entry as the router sees it: several servers, and the rule which key is where. */
 import type { Backend } from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
 import type { Feed, FeedOwner } from '../upstream/feed.ts';
 
 export interface Group extends Homes {
   readonly name: string;
   /** The one server that has every key; null if there are several. */
   readonly only: Backend | null;
-  /** The server of a key; null when none is there to take it. */
-  serverOf(bytes: Buffer, start: number, end: number): Backend | null;
+  /** The server of a key; null when none is there to take it. With the command, reads may go to a replica. */
+  serverOf(bytes: Buffer, start: number, end: number, command?: Command): Backend | null;
+  /** Set where keys lie in slots, and one command may name keys of one slot only. */
+  readonly slotted?: SlottedKeys;
   /** Some server, for commands without keys that any server answers alike. */
   any(): Backend | null;
   /**
@@ -63,4 +66,11 @@ export function sourcesOf(group: Group): Source[] {
 
 function isSource(server: Backend): server is Source {
   return 'openFeed' in server;
+}
+
+/** Keys of a Redis Cluster: a node refuses keys of two slots even if it has both. */
+export interface SlottedKeys {
+  ofSlot(slot: number, command: Command): Backend | null;
+  /** Whose connection is lent for the slot: the server itself, also while commands for it are held. */
+  ownerOf(slot: number): Backend | null;
 }

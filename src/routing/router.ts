@@ -18,6 +18,7 @@ import {
 } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
+import { slotOf } from '../commands/slot.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { CROSSSLOT, linkError } from '../resp/errors.ts';
 import { AllServers } from './all.ts';
@@ -40,6 +41,8 @@ export class Router implements Backend {
   readonly #routes: RouteTable;
   /** Set if there is one route, without prefix, that changes nothing and copies nothing. */
   readonly #plain: Group | null;
+  /** The one server that takes every command for it, whatever its keys. */
+  readonly #plainOnly: Backend | null;
   readonly #keys = new KeyPositions();
   readonly #servers: AllServers;
   /** Of all routes: for commands that name no key. */
@@ -73,6 +76,7 @@ export class Router implements Backend {
       first!.mirrors.length === 0;
     this.#plain = isPlain ? first!.group : null;
     this.#mirrors = this.#routes.all.flatMap((route) => route.mirrors);
+    this.#plainOnly = this.#plain?.slotted === undefined ? (this.#plain?.only ?? null) : null;
     this.#rewriter = new Rewriter(unknown);
     this.#scatter = new Scatter(unknown);
     this.#borrower = new Borrower(this.#routes, this.#servers, unknown);
@@ -87,9 +91,9 @@ export class Router implements Backend {
     const plain = this.#plain;
     if (plain !== null && keyAt !== 0) {
       const server =
-        plain.only ??
+        this.#plainOnly ??
         (keyAt > 0
-          ? plain.serverOf(command.bytes, command.argStart(keyAt), command.argEnd(keyAt))
+          ? plain.serverOf(command.bytes, command.argStart(keyAt), command.argEnd(keyAt), command)
           : null);
       if (server !== null) {
         server.dispatch(command, sink);
@@ -170,12 +174,14 @@ export class Router implements Backend {
       const route = routes[i]!;
       const group = route === null ? null : groupFor(route, command.spec);
       const index = keys.indexes[i]!;
-      const server =
-        group === null
-          ? null
-          : (group.only ??
-            group.serverOf(command.bytes, command.argStart(index), command.argEnd(index)));
-      scatter.place(i, server);
+      const start = command.argStart(index);
+      const end = command.argEnd(index);
+      if (group?.slotted !== undefined) {
+        const slot = slotOf(command.bytes, start, end);
+        scatter.placeInSlot(i, group.slotted.ofSlot(slot, command), slot);
+      } else {
+        scatter.place(i, group && (group.only ?? group.serverOf(command.bytes, start, end)));
+      }
     }
     return this.#dispatchPlaced(command, sink, keys);
   }
@@ -183,9 +189,15 @@ export class Router implements Backend {
   #placeAll(command: Command, keys: KeyPositions, group: Group): void {
     const scatter = this.#scatter;
     const { bytes, start, offsets } = command;
+    const { slotted } = group;
     scatter.begin(keys.count);
     for (let i = 0; i < keys.count; i++) {
       const at = keys.indexes[i]! * 2;
+      if (slotted !== undefined) {
+        const slot = slotOf(bytes, start + offsets[at]!, start + offsets[at + 1]!);
+        scatter.placeInSlot(i, slotted.ofSlot(slot, command), slot);
+        continue;
+      }
       scatter.place(i, group.serverOf(bytes, start + offsets[at]!, start + offsets[at + 1]!));
     }
   }

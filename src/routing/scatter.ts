@@ -1,11 +1,13 @@
 /**
- * Splits a command with many keys by server: one command per server, never one per key.
+ * Splits a command with many keys by server: one command per server, never one per key. In a cluster by slot: there
+ * a server refuses keys of two slots even if it has both.
  *
  * Scratch space is kept between commands; a split is over when `split` returns, only its gather lives on.
  */
 import type { Backend, Sink } from '../backend/backend.ts';
 import { Command } from '../commands/command.ts';
 import type { KeyPositions } from '../commands/keys.ts';
+import { SLOT_COUNT } from '../commands/slot.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
@@ -14,11 +16,16 @@ import { linkError } from '../resp/errors.ts';
 import { digits } from '../resp/frame.ts';
 import { AgreeGather, ArrayGather, type Gather, type KeyGroups, SumGather } from './gather.ts';
 
+const ANY_SLOT = -1;
 const NO_HOST = linkError('no_host', 'no server takes this key');
 
 export class Scatter implements KeyGroups {
   /** The servers met, in order of their first key; null stands for keys without a host. */
   readonly #servers: (Backend | null)[] = [];
+  /** The slot of each of them; `ANY_SLOT`: its keys need not agree. */
+  readonly #slots: number[] = [];
+  /** By slot the piece it was last put in; only a guess, to be looked at before it is believed. */
+  #pieceOf: Int32Array | null = null;
   /** Which of them has key i. */
   #targets: Int32Array = new Int32Array(128);
   #last = 0;
@@ -37,6 +44,7 @@ export class Scatter implements KeyGroups {
 
   begin(keys: number): void {
     this.#servers.length = 0;
+    this.#slots.length = 0;
     this.#last = 0;
     this.keys = keys;
     if (this.#targets.length >= keys) return;
@@ -47,12 +55,37 @@ export class Scatter implements KeyGroups {
   place(key: number, server: Backend | null): void {
     const servers = this.#servers;
     let index = this.#last;
-    if (servers.length === 0 || servers[index] !== server) {
-      index = servers.indexOf(server);
-      if (index < 0) index = servers.push(server) - 1;
+    if (servers.length === 0 || servers[index] !== server || this.#slots[index] !== ANY_SLOT) {
+      index = servers.findIndex((each, at) => each === server && this.#slots[at] === ANY_SLOT);
+      if (index < 0) index = this.#open(server, ANY_SLOT);
       this.#last = index;
     }
     this.#targets[key] = index;
+  }
+
+  /** As `place`, for a key that may only go with keys of its own slot. */
+  placeInSlot(key: number, server: Backend | null, slot: number): void {
+    this.#pieceOf ??= new Int32Array(SLOT_COUNT);
+    const guess = this.#pieceOf[slot]!;
+    const isRight = this.#slots[guess] === slot && this.#servers[guess] === server;
+    const index = isRight ? guess : this.#findOrOpen(server, slot);
+    this.#pieceOf[slot] = index;
+    this.#targets[key] = index;
+  }
+
+  /** Seldom: two upstreams may have the same slot in one command. */
+  #findOrOpen(server: Backend | null, slot: number): number {
+    const guess = this.#slots.indexOf(slot);
+    const index =
+      guess < 0
+        ? -1
+        : this.#servers.findIndex((each, at) => each === server && this.#slots[at] === slot);
+    return index < 0 ? this.#open(server, slot) : index;
+  }
+
+  #open(server: Backend | null, slot: number): number {
+    this.#slots.push(slot);
+    return this.#servers.push(server) - 1;
   }
 
   /** The only server concerned (null: none takes the keys); undefined if there are several. */

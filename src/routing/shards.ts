@@ -9,13 +9,14 @@
  * would empty the caches of those that are left, at the worst time.
  */
 import type { Backend } from '../backend/backend.ts';
+import { assert } from '../core/assert.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import type { LinkError } from '../resp/errors.ts';
 import { CommandTally } from '../upstream/figures.ts';
 import { HealthCheck, type HealthCheckOptions } from '../upstream/health.ts';
 import type { Lane } from '../upstream/lane.ts';
-import type { Orphan } from '../upstream/link.ts';
+import type { Orphan } from '../upstream/orphan.ts';
 import { type OutlierOptions, Outliers } from '../upstream/outlier.ts';
 import { Upstream, type UpstreamOptions } from '../upstream/upstream.ts';
 import type { OwnedGroup } from './group.ts';
@@ -71,6 +72,9 @@ export class Shards implements OwnedGroup {
         orphans: readonly Orphan[],
         error: LinkError,
       ): void => this.#onOrphans(server, lane, orphans, error),
+      mends: (): boolean => false,
+      onRefused: (): void => assert(false, 'no error of a shard is mended'),
+      onLentError: (): void => {},
       onFailure: (server: Upstream): void =>
         this.#outliers?.onFailure(this.servers.indexOf(server), server.failuresInRow),
       onAlive: (server: Upstream): void => this.#outliers?.onAlive(this.servers.indexOf(server)),

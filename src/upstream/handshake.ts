@@ -1,10 +1,11 @@
 /**
- * What a new link says before anyone's commands: HELLO or AUTH, then SELECT; a connection that is lent also
- * asks for its number, by which a wait on it can be ended. Kept as data, so that the
- * link only has to write it and count replies.
+/**
+ * What a new link says before anyone's commands: HELLO or AUTH, then SELECT; to a replica READONLY; a connection that
+ * is lent also asks for its number, by which a wait on it can be ended. Kept as data, so that the link only has to
+ * write it and count replies.
  */
 
-import { auth, clientId, hello, select } from '../commands/own.ts';
+import { auth, clientId, hello, readonly, select } from '../commands/own.ts';
 import type { Protocol } from '../resp/types.ts';
 
 export interface Credentials {
@@ -13,7 +14,7 @@ export interface Credentials {
   readonly password: string;
 }
 
-export type GreetingStep = 'hello' | 'auth' | 'select' | 'id';
+export type GreetingStep = 'hello' | 'auth' | 'select' | 'readonly' | 'id';
 
 export interface Greeting {
   /** Written in one piece as soon as the socket is connected; empty when there is nothing to say. */
@@ -27,6 +28,7 @@ export function greeting(
   database: number,
   credentials: Credentials | null,
   asksId = false,
+  readsReplica = false,
 ): Greeting {
   const parts: Buffer[] = [];
   const steps: GreetingStep[] = [];
@@ -40,6 +42,10 @@ export function greeting(
   if (database !== 0) {
     parts.push(select(database));
     steps.push('select');
+  }
+  if (readsReplica) {
+    parts.push(readonly());
+    steps.push('readonly');
   }
   if (asksId) {
     parts.push(clientId());

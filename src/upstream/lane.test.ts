@@ -6,7 +6,8 @@ import type { Command } from '../commands/command.ts';
 import { specByName } from '../commands/lookup.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import { Lane } from './lane.ts';
-import type { Link, Orphan } from './link.ts';
+import type { Link } from './link.ts';
+import type { Orphan } from './orphan.ts';
 
 const LOST = linkError('closed', 'lost');
 const REFUSED = linkError('connect', 'refused');
@@ -71,6 +72,7 @@ class Rig {
       unsent: false,
       answered: false,
       overtaken: false,
+      sentAt: 0,
     };
   }
 

@@ -11,7 +11,8 @@ import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
-import type { Link, Orphan } from './link.ts';
+import type { Link } from './link.ts';
+import type { Orphan } from './orphan.ts';
 
 /** What a lane asks of its server. */
 export interface LaneHost {
@@ -60,6 +61,13 @@ export class Lane {
     const link = this.#link ?? this.#open();
     if (link === null) sink.fail(this.#failure ?? CLOSED);
     else link.dispatch(command, sink);
+  }
+
+  /** As `dispatch`, for a slot on its way to this server. */
+  dispatchAsking(command: Command, sink: Sink): void {
+    const link = this.#link ?? this.#open();
+    if (link === null) sink.fail(this.#failure ?? CLOSED);
+    else link.dispatchAsking(command, sink);
   }
 
   /** Bytes that are no Command: a health check's. */

@@ -9,7 +9,8 @@ import type { LinkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
 import { CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
-import { Link, type LinkOptions, type Orphan } from './link.ts';
+import { Link, type LinkOptions } from './link.ts';
+import type { Orphan } from './orphan.ts';
 
 const OPTIONS: Omit<LinkOptions, 'address'> = {
   tls: null,
@@ -53,7 +54,8 @@ class Rig implements AsyncDisposable {
         },
         onTimeout: () => this.events.push('timeout'),
         onAlive: () => {},
-        onErrorReply: () => {},
+        onErrorReply: () => false,
+        onRefused: () => assert.fail('nothing is mended here'),
       },
       this.tick,
       this.figures,

@@ -11,8 +11,10 @@
  * here; what becomes of commands whose link died is the owner's decision (`Orphan`).
  */
 import type { Socket } from 'node:net';
-import type { Sink } from '../backend/backend.ts';
+import { nowhere, type Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
+import { specByName } from '../commands/lookup.ts';
+import { asking } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import type { Flushable, Tick } from '../core/tick.ts';
@@ -24,6 +26,7 @@ import { BULK_ERROR, INTEGER, LF, PUSH, SIMPLE_ERROR } from '../resp/types.ts';
 import { type Address, dial, type TlsOptions } from './dial.ts';
 import type { CommandTally, ServerFigures } from './figures.ts';
 import { type Credentials, type Greeting, greeting } from './handshake.ts';
+import { type Orphan, overtakenIn, type RefusedCommand } from './orphan.ts';
 import { Pending } from './pending.ts';
 import { WriteLog } from './write-log.ts';
 
@@ -41,22 +44,8 @@ export interface LinkOptions {
   /** Greater than 0: bytes are held back until so many wait or `flushTimeoutMs` passed. */
   readonly flushBytesMin: number;
   readonly flushTimeoutMs: number;
-}
-
-/** A command whose link was lost before its reply came. */
-export interface Orphan {
-  readonly sink: Sink;
-  readonly spec: CommandSpec;
-  /** The frame, in memory of the lost link that nobody writes to any more. */
-  readonly bytes: Buffer;
-  readonly affinity: number;
-  readonly attempt: number;
-  /** Nothing of it was written. */
-  readonly unsent: boolean;
-  /** A part of its reply was read. */
-  readonly answered: boolean;
-  /** The same client sent a later command on this link that may write: its effect must not be seen now. */
-  readonly overtaken: boolean;
+  /** A replica is to answer reads itself: READONLY is part of the greeting. */
+  readonly readsReplica?: boolean;
 }
 
 export interface LinkIdentity {
@@ -73,8 +62,10 @@ export interface LinkOwner {
   onClosed(link: Link, error: LinkError, orphans: readonly Orphan[]): void;
   /** A command ran out of time. */
   onTimeout(): void;
-  /** The server answered a command with an error; valid during the call. */
-  onErrorReply(bytes: Buffer, start: number, end: number): void;
+  /** The server answered with an error; valid during the call. True: the owner wants the command itself. */
+  onErrorReply(bytes: Buffer, start: number, end: number): boolean;
+  /** The command of which `onErrorReply` said so; its sink is to be answered. */
+  onRefused(refusal: RefusedCommand): void;
   /** Bytes came: the server lives. */
   onAlive(): void;
 }
@@ -134,7 +125,7 @@ export class Link implements Flushable {
     this.#figures = figures;
     this.#tally = tally;
     const { protocol, database, credentials, asksId = false } = identity;
-    this.#greeting = greeting(protocol, database, credentials, asksId);
+    this.#greeting = greeting(protocol, database, credentials, asksId, options.readsReplica);
     this.#decoder = new ReplyDecoder(options.reply);
     tick.begin();
     this.#lastReadAt = tick.now;
@@ -185,6 +176,31 @@ export class Link implements Flushable {
     this.#send(bytes, 0, bytes.length, spec, sink, 0, 0);
   }
 
+  /**
+   * ASKING and the command in one piece: nobody's command comes between them, and both are written or neither.
+   * ASKING is nobody's: a read before it is not overtaken by it.
+   */
+  dispatchAsking(command: Command, sink: Sink): void {
+    const { bytes, start, end, spec, affinity } = command;
+    const joined = Buffer.concat([ASKING, bytes.subarray(start, end)]);
+    const before = this.#log.appended;
+    this.#send(joined, 0, joined.length, spec, sink, affinity, 0, before + ASKING.length);
+  }
+
+  /** Shows commands of one client that are under way, in order; `sink` null: given up, but perhaps still done. */
+  eachUnderWay(
+    affinity: number,
+    visit: (bytes: Buffer, spec: CommandSpec, sink: Sink | null) => void,
+  ): void {
+    const pending = this.#pending;
+    for (let entry = pending.head; entry < pending.tail; entry++) {
+      const slot = entry & pending.mask;
+      if (pending.affinities[slot] !== affinity || pending.voids[slot] === 1) continue;
+      const bytes = this.#log.read(this.#startOf(entry), pending.ends[slot]!);
+      visit(bytes, pending.specs[slot]!, pending.sinks[slot]!);
+    }
+  }
+
   /** Sends a command of a lost link once more. */
   resend({ bytes, spec, sink, affinity, attempt }: Orphan): void {
     this.#send(bytes, 0, bytes.length, spec, sink, affinity, attempt + 1);
@@ -204,6 +220,7 @@ export class Link implements Flushable {
     sink: Sink,
     affinity: number,
     attempt: number,
+    askingEnd = 0,
   ): void {
     assert(this.#state !== 'closed', 'a closed link takes no commands');
     // Timers send too (health checks, retries): a time of long ago would be a time-out at once.
@@ -222,6 +239,10 @@ export class Link implements Flushable {
       }
     }
     log.append(bytes, start, end);
+    if (askingEnd > 0) {
+      pending.push(nowhere, ASKING_SPEC, this.#tick.now, askingEnd, NOBODY, 0);
+      this.#figures.requests++;
+    }
     pending.push(sink, spec, this.#tick.now, log.appended, affinity, attempt);
     this.#figures.requests++;
     if (this.#timer === null) this.#armTimer();
@@ -355,16 +376,18 @@ export class Link implements Flushable {
       return false;
     }
     const slot = pending.shift();
+    const begin = this.#releasedEnd;
     this.#releasedEnd = pending.ends[slot]!;
     const figures = this.#figures;
     const row = this.#tally.row(pending.specs[slot]!.id);
     const type = bytes[start];
+    let isTaken = false;
     figures.replies++;
     row.replies++;
     if (type === SIMPLE_ERROR || type === BULK_ERROR) {
       figures.errorReplies++;
       row.errors++;
-      this.#owner.onErrorReply(bytes, start, end);
+      isTaken = this.#owner.onErrorReply(bytes, start, end);
     }
     const latency = this.#tick.now - pending.times[slot]!;
     figures.latency.record(latency);
@@ -372,9 +395,26 @@ export class Link implements Flushable {
     const sink = pending.sinks[slot]!;
     if (sink !== null) {
       pending.sinks[slot] = null;
-      sink.reply(bytes, start, end);
+      if (!isTaken) sink.reply(bytes, start, end);
+      else this.#refuse(slot, begin, sink, bytes.toString('latin1', start + 1, end - 2));
     }
     return this.#state === 'ready';
+  }
+
+  #refuse(slot: number, begin: number, sink: Sink, text: string): void {
+    const pending = this.#pending;
+    this.#owner.onRefused({
+      sink,
+      spec: pending.specs[slot]!,
+      bytes: this.#log.read(begin, pending.ends[slot]!),
+      affinity: pending.affinities[slot]!,
+      attempt: pending.attempts[slot]!,
+      unsent: false,
+      answered: true,
+      overtaken: false,
+      sentAt: pending.times[slot]!,
+      text,
+    });
   }
 
   #release(): void {
@@ -511,7 +551,7 @@ export class Link implements Flushable {
 
   #takeOrphans(): Orphan[] {
     const pending = this.#pending;
-    const overtaken = this.#overtaken();
+    const overtaken = overtakenIn(pending);
     const orphans: Orphan[] = [];
     // What this read already answered is gone from `pending`; the head may have a part of its reply here.
     let answered = this.#decoder.isWithin;
@@ -533,25 +573,12 @@ export class Link implements Flushable {
           unsent: end > this.#log.flushed,
           answered,
           overtaken: overtaken.has(entry),
+          sentAt: pending.times[slot]!,
         });
       }
       answered = false;
     }
     return orphans;
-  }
-
-  /** Entries behind which their client has another one that is no read. */
-  #overtaken(): Set<number> {
-    const pending = this.#pending;
-    const writers = new Set<number>();
-    const overtaken = new Set<number>();
-    for (let entry = pending.tail - 1; entry >= pending.head; entry--) {
-      const slot = entry & pending.mask;
-      const affinity = pending.affinities[slot]!;
-      if (writers.has(affinity)) overtaken.add(entry);
-      if (!pending.specs[slot]!.isRead) writers.add(affinity);
-    }
-    return overtaken;
   }
 }
 
@@ -560,5 +587,9 @@ function unasked(bytes: Buffer, start: number, end: number): LinkError {
   return linkError('protocol', `the server sent what nothing asked for: ${text}`);
 }
 
+const ASKING: Buffer = asking();
+const ASKING_SPEC: CommandSpec = specByName('asking')!;
+/** The affinity of no client. */
+const NOBODY = -1;
 const BUSY: LinkError = linkError('busy', 'too many commands are under way to this server');
 const TIMEOUT: LinkError = linkError('timeout', 'no reply in time');

@@ -40,6 +40,9 @@ class Rig implements AsyncDisposable {
         onOrphans: (_upstream, _lane, orphans, error) => {
           for (const { sink } of orphans) sink.fail(error);
         },
+        mends: () => false,
+        onRefused: () => assert.fail('nothing is mended here'),
+        onLentError: () => {},
         onFailure: (upstream) => this.events.push(`failure ${upstream.failuresInRow}`),
         onAlive: () => this.events.push('alive'),
       },

@@ -7,7 +7,9 @@
 import { type Backend, type LeaseHolder, nowhere, type Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { specByName } from '../commands/lookup.ts';
-import { clientUnblock, UNBLOCK_NAME } from '../commands/own.ts';
+import { clientUnblock, ping, UNBLOCK_NAME } from '../commands/own.ts';
+import type { CommandSpec } from '../commands/spec.ts';
+import { assert } from '../core/assert.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
@@ -17,7 +19,8 @@ import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
 import { type LeaseHome, LinkLease } from './lease.ts';
-import { Link, type LinkOptions, type Orphan } from './link.ts';
+import { Link, type LinkOptions } from './link.ts';
+import type { Orphan, RefusedCommand } from './orphan.ts';
 import { Pool, SPARE } from './pool.ts';
 import { Rate } from './rate.ts';
 
@@ -33,12 +36,20 @@ export interface UpstreamOptions extends LinkOptions {
   readonly dedicatedMax: number;
   /** New connections per second; null: unlimited. */
   readonly connectionsPerSecond: number | null;
+  /** Time-out on the lane of the door's own questions; default: that of commands. */
+  readonly ownTimeoutMs?: number;
 }
 
 /** What happens to commands whose link was lost, and who is told of health. */
 export interface UpstreamOwner {
   /** Answers the sinks of all orphans, at once or later; called before the lane takes anything else. */
   onOrphans(upstream: Upstream, lane: Lane, orphans: readonly Orphan[], error: LinkError): void;
+  /** True: `onRefused` is to be called with the command to which the server says this; valid during the call. */
+  mends(bytes: Buffer, start: number, end: number): boolean;
+  /** The server refused a command; the owner answers its sink. */
+  onRefused(upstream: Upstream, lane: Lane, refused: RefusedCommand): void;
+  /** An error on a connection that is lent, which its borrower gets; valid during the call. */
+  onLentError(upstream: Upstream, bytes: Buffer, start: number, end: number): void;
   /** A command or a connection failed for a reason of transport. */
   onFailure(upstream: Upstream): void;
   /** The server said something after a failure. */
@@ -70,7 +81,7 @@ export class Upstream implements Backend {
   /** Who has which of the lent links. */
   readonly #leases: Map<Link, LinkLease> = new Map();
   readonly #home: LeaseHome;
-  /** For health checks; one of `#lanes`. */
+  /** For health checks and other questions of our own; one of `#lanes`. */
   #own: Lane | null = null;
   #closed = false;
 
@@ -118,10 +129,7 @@ export class Upstream implements Backend {
   }
 
   dispatch(command: Command, sink: Sink): void {
-    const lane =
-      command.protocol === 2 && command.database === 0
-        ? this.#common[command.affinity % this.#common.length]!
-        : this.#lane(command.protocol, command.database, command.affinity);
+    const lane = this.#laneOf(command);
     if (lane === null) sink.fail(TOO_MANY_LANES);
     else lane.dispatch(command, sink);
   }
@@ -146,7 +154,44 @@ export class Upstream implements Backend {
     else lane.dispatch(command, sink);
   }
 
-  /** A lane beside those of clients, for health checks. */
+  /** As `dispatch`, for a slot that is on its way to this server. */
+  dispatchAsking(command: Command, sink: Sink): void {
+    const lane = this.#laneOf(command);
+    if (lane === null) sink.fail(TOO_MANY_LANES);
+    else lane.dispatchAsking(command, sink);
+  }
+
+  /**
+   * Calls `passed` once everything that clients have under way here is answered or has failed: a PING goes behind
+   * it on each link. False, and no call: nothing is under way.
+   */
+  fence(passed: () => void): boolean {
+    const busy = [...this.#lanes.values()].filter(
+      (lane) => lane !== this.#own && !(lane.link?.isIdle ?? true),
+    );
+    let waiting = busy.length;
+    const pass = (): void => {
+      if (--waiting === 0) passed();
+    };
+    const sink: Sink = {
+      reply: pass,
+      // A link that takes nothing more will have failed or answered what is on it by then.
+      fail: (error) =>
+        void (error.code === 'busy' ? setTimeout(pass, this.#options.opTimeoutMs) : pass()),
+    };
+    for (const lane of busy) lane.send(PING, PING_SPEC, sink);
+    return busy.length > 0;
+  }
+
+  /** See `Link.eachUnderWay`. */
+  eachUnderWay(
+    affinity: number,
+    visit: (bytes: Buffer, spec: CommandSpec, sink: Sink | null) => void,
+  ): void {
+    for (const lane of this.#lanes.values()) lane.link?.eachUnderWay(affinity, visit);
+  }
+
+  /** The lane beside those of clients, for what is asked on our own account: one for all of it. */
   ownLane(): Lane {
     this.#own ??= this.#makeLane(2, 0, this.#options.connections, true);
     return this.#own;
@@ -166,6 +211,13 @@ export class Upstream implements Backend {
     this.#pool.close(error);
   }
 
+  /** Commands under way on the lanes nearly everybody uses: for comparing servers, and cheap. */
+  get load(): number {
+    let count = 0;
+    for (let i = 0; i < this.#common.length; i++) count += this.#common[i]!.link?.pendingCount ?? 0;
+    return count;
+  }
+
   get pendingCount(): number {
     let count = 0;
     for (const lane of this.#lanes.values()) count += lane.link?.pendingCount ?? 0;
@@ -179,6 +231,11 @@ export class Upstream implements Backend {
       if (lane !== this.#own && lane.link !== null && !lane.link.isIdle) return false;
     }
     return true;
+  }
+
+  #laneOf({ protocol, database, affinity }: Command): Lane | null {
+    if (protocol !== 2 || database !== 0) return this.#lane(protocol, database, affinity);
+    return this.#common[affinity % this.#common.length]!;
   }
 
   #lane(protocol: Protocol, database: number, affinity: number): Lane | null {
@@ -218,9 +275,10 @@ export class Upstream implements Backend {
     const refusal = this.#refusal();
     if (refusal !== null) return refusal;
     const { credentials, database } = this.#options;
+    const isOwn = lane === this.#own;
     let wasReady = false;
     return new Link(
-      this.#options,
+      isOwn ? this.#ownOptions() : this.#options,
       { protocol: lane.protocol, database: lane.database || database, credentials },
       {
         onReady: () => {
@@ -232,7 +290,11 @@ export class Upstream implements Backend {
           if (orphans.length > 0) this.#owner.onOrphans(this, lane, orphans, error);
         },
         onTimeout: () => this.#onFailure(),
-        onErrorReply: (bytes, start, end) => this.#onErrorReply(bytes, start, end),
+        onErrorReply: (bytes, start, end) => {
+          this.#noteError(bytes, start, end);
+          return !isOwn && this.#owner.mends(bytes, start, end);
+        },
+        onRefused: (refused) => this.#owner.onRefused(this, lane, refused),
         onAlive: () => this.#onAlive(),
       },
       this.#tick,
@@ -253,7 +315,14 @@ export class Upstream implements Backend {
         onReady: () => {},
         onClosed: (link, error, orphans) => this.#onDedicatedClosed(link, error, orphans),
         onTimeout: () => {},
-        onErrorReply: (bytes, start, end) => this.#onErrorReply(bytes, start, end),
+        onErrorReply: (bytes, start, end) => {
+          this.#noteError(bytes, start, end);
+          // Nobody else can answer for a connection that is lent; but what it says of the cluster is worth knowing.
+          this.#owner.onLentError(this, bytes, start, end);
+          return false;
+        },
+        onRefused: () =>
+          assert(false, "what is refused on a connection that is lent is its borrower's"),
         onAlive: () => this.#onAlive(),
       },
       this.#tick,
@@ -306,7 +375,7 @@ export class Upstream implements Backend {
   }
 
   /** An error is the client's to read; this one is ours to mend as well. */
-  #onErrorReply(bytes: Buffer, start: number, end: number): void {
+  #noteError(bytes: Buffer, start: number, end: number): void {
     if (bytes.toString('latin1', start, start + NOAUTH.length) !== NOAUTH) return;
     this.#log.error(
       { server: this.name, reason: bytes.toString('latin1', start + 1, end - 2) },
@@ -320,6 +389,13 @@ export class Upstream implements Backend {
     this.#owner.onAlive(this);
   }
 
+  #ownOptions(): LinkOptions {
+    return {
+      ...this.#options,
+      opTimeoutMs: this.#options.ownTimeoutMs ?? this.#options.opTimeoutMs,
+    };
+  }
+
   #onFailure(): void {
     this.failuresInRow++;
     this.#owner.onFailure(this);
@@ -331,6 +407,8 @@ function laneKey(protocol: Protocol, database: number, index: number): number {
 }
 
 const NOAUTH = '-NOAUTH ';
+const PING: Buffer = ping();
+const PING_SPEC: CommandSpec = specByName('ping')!;
 const TOO_MANY_LANES = linkError('busy', 'too many databases are in use on this server');
 const FORGOTTEN = linkError('closed', 'the lane is not needed any more');
 const RATE_LIMITED = linkError('no_host', 'connection rate limit reached');

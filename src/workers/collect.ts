@@ -2,6 +2,8 @@
 import { memoryUsage, threadCpuUsage } from 'node:process';
 import { LoopLag } from '../admin/lag.ts';
 import {
+  CLUSTER_COUNTS,
+  type ClusterRow,
   type CommandRow,
   type Latency,
   LISTENER_COUNTS,
@@ -14,10 +16,19 @@ import {
 } from '../admin/snapshot.ts';
 import { allCommands, idCount } from '../commands/lookup.ts';
 import type { Histogram } from '../core/histogram.ts';
+import { Cluster } from '../routing/cluster.ts';
 import type { Shards } from '../routing/shards.ts';
 import type { Listener } from '../session/listener.ts';
+import type { HealthCheck } from '../upstream/health.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { Worker } from '../worker.ts';
+import type { UpstreamGroup, Worker } from '../worker.ts';
+
+/** What a group thinks of one of its servers. */
+interface Standing {
+  readonly isIn: boolean;
+  readonly isEjected: boolean;
+  readonly check: HealthCheck | null;
+}
 
 const UNKNOWN_NAME = 'unknown';
 
@@ -69,14 +80,18 @@ export class Collector {
     };
   }
 
-  #upstreamRow(group: Shards): UpstreamRow {
+  #upstreamRow(group: UpstreamGroup): UpstreamRow {
     const { name, servers, tally } = group;
+    const standings = servers.map((server, index) =>
+      group instanceof Cluster ? group.standingOf(server) : shardStanding(group, index),
+    );
     return {
       name,
-      panicking: one(group.isPanicking),
+      cluster: group instanceof Cluster ? clusterRow(group) : null,
+      panicking: one(!(group instanceof Cluster) && group.isPanicking),
       subscriptions: this.#worker.hubs.find(group)?.size ?? 0,
-      served: one(servers.some((server, index) => group.isIn(index) && server.isConnected)),
-      servers: servers.map((server, index) => serverRow(group, server, index)),
+      served: one(servers.some((server, index) => standings[index]!.isIn && server.isConnected)),
+      servers: servers.map((server, index) => serverRow(server, standings[index]!)),
       commands: tally.rows.flatMap((row, id): CommandRow[] => {
         if (row === undefined) return [];
         const { replies, errors, failures, latency } = row;
@@ -98,14 +113,41 @@ function listenerRow(listener: Listener): ListenerRow {
   };
 }
 
-function serverRow(group: Shards, server: Upstream, index: number): ServerRow {
+function shardStanding(group: Shards, index: number): Standing {
+  return {
+    isIn: group.isIn(index),
+    isEjected: group.isEjected(index),
+    check: group.checkOf(index),
+  };
+}
+
+function clusterRow(group: Cluster): ClusterRow {
+  const { slots, redirector, survey } = group;
+  const counts = {
+    errorsPassedOn: redirector.passedOn,
+    surveysOk: survey.ok,
+    surveysFailed: survey.failed,
+    oddAnswers: survey.odd,
+    gates: slots.gatesMade,
+    held: redirector.luggage.count,
+    overflows: redirector.overflows,
+    strangersRefused: redirector.strangersRefused,
+  };
+  return {
+    covered: slots.covered,
+    nodes: group.roster(),
+    counts: pick(counts, CLUSTER_COUNTS),
+    refusals: { ...redirector.refusals },
+  };
+}
+
+function serverRow(server: Upstream, { isIn, isEjected, check }: Standing): ServerRow {
   const { figures } = server;
-  const check = group.checkOf(index);
   return {
     name: server.name,
-    inRotation: one(group.isIn(index)),
+    inRotation: one(isIn),
     unhealthy: one(check !== null && !check.isHealthy),
-    ejected: one(group.isEjected(index)),
+    ejected: one(isEjected),
     connected: one(server.isConnected),
     pending: server.pendingCount,
     lent: server.leaseCount,

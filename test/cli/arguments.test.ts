@@ -9,9 +9,17 @@ import { ROOT, runTidegate } from '../support/tidegate.ts';
 const FIXTURE = path.join(ROOT, 'examples/01-shards.yaml');
 
 const MISUSES: readonly [args: string, text: RegExp][] = [
-  ['serve', /^tidegate: nothing to serve: pass --config FILE, or --upstream HOST:PORT/],
+  [
+    'serve',
+    /^tidegate: nothing to serve: pass --config FILE, --upstream HOST:PORT.* or --cluster HOST:PORT/,
+  ],
   ['serve --clster a:1', /^tidegate: unknown option '--clster'/],
-  ['serve --cluster a:1', /^tidegate: --cluster is not available in this version$/],
+  ['serve --cluster a', /^tidegate: --cluster: found "a", allowed host:port/],
+  ['serve --cluster a:1 --upstream b:1', /^tidegate: --upstream does not go with --cluster$/],
+  [
+    'serve --config a --cluster b:1',
+    /^tidegate: --cluster does not go with --config: the file says it$/,
+  ],
   ['serve --sentinel m@a:1', /^tidegate: --sentinel is not available in this version$/],
   ['serve --upstream a:1 --http a:1', /^tidegate: --http is not available in this version$/],
   [

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { until } from '../support/bounded.ts';
+import { slotOfKey, startCluster } from '../support/cluster.ts';
 import { isFree } from '../support/ports.ts';
 import { RedisGroup, startRedis } from '../support/redis.ts';
 import { ROOT, runTidegate, startTidegate, type Tidegate } from '../support/tidegate.ts';
@@ -66,6 +67,23 @@ test('02-routes.yaml: prefix, mirror of writes and two users', async () => {
     'the mirror has it',
   );
   assert.equal(await servers[3]!.calls('strlen'), 0);
+});
+
+test('03-cluster.yaml, without the functions of a later version: a cluster behind one door', async () => {
+  const ports = [7101, 7102, 7103, 7104, 7105, 7106];
+  for (const port of [...ports, 6380, 9901]) assert.ok(await isFree(port), `port ${port} is taken`);
+  await using servers = await startCluster({ ports });
+  const file = path.join(ROOT, 'test/cli/fixtures/03-cluster.yaml');
+  const text = readFileSync(file, 'utf8').replace(/^functions:.*\n/m, '');
+  await using gate = await startTidegate(text);
+  await using wire = await gate.connect();
+  const names = Array.from({ length: 200 }, (_none, index) => `key:${index}`);
+  await wire.expect('+OK\r\n', 'MSET', ...names.flatMap((name) => [name, name]));
+  assert.deepEqual(await wire.value('MGET', ...names), names);
+  for (const name of names.slice(0, 20)) {
+    const owner = await servers.ownerOf(slotOfKey(name));
+    assert.equal(await owner.ask('GET', name), bulk(name));
+  }
 });
 
 test('the examples pass `tidegate check`', async () => {

@@ -84,7 +84,14 @@ class Door {
     for (let slot = 0; slot < SLOTS; slot++) this.#owners.push(Math.floor((slot * NODES) / SLOTS));
     const tick = new Tick();
     const tally = new CommandTally();
-    const owner = { onOrphans: () => {}, onFailure: () => {}, onAlive: () => {} };
+    const owner = {
+      onOrphans: () => {},
+      mends: () => false,
+      onRefused: () => {},
+      onLentError: () => {},
+      onFailure: () => {},
+      onAlive: () => {},
+    };
     this.#upstreams = nodes.map(
       ({ address, port }) =>
         new Upstream(

@@ -97,6 +97,10 @@ export class TestRedis {
     return `127.0.0.1:${this.port}`;
   }
 
+  get isRunning(): boolean {
+    return this.#process?.exit === null;
+  }
+
   get pid(): number {
     return this.#process?.pid ?? -1;
   }

@@ -40,6 +40,18 @@ export function shards(
   };
 }
 
+/** One upstream `main`, a cluster with these seeds, behind one listener `main`. */
+export function cluster(
+  seeds: readonly string[],
+  upstream: Section = {},
+  listener: Section = {},
+): TestConfig {
+  return {
+    listeners: { main: { routes: [{ prefix: '', upstream: 'main' }], ...listener } },
+    upstreams: { main: { kind: 'cluster', servers: seeds, ...upstream } },
+  };
+}
+
 /** Starts the product with a configuration, given as data or as the text of a YAML file. */
 export async function startTidegate(
   config: TestConfig | string,

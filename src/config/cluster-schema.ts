@@ -1,0 +1,82 @@
+/** The part of the schema below `upstreams.<name>` that only `kind: cluster` has. */
+import * as z from 'zod';
+import type { ClusterConfig, ReadPolicy, TopologyConfig } from './config.ts';
+import { choice, duration, integer, text } from './fields.ts';
+
+const COUNT_MAX = 1_000_000;
+const REDIRECTS_MAX = 100;
+const READ_POLICIES: readonly ReadPolicy[] = [
+  'primary',
+  'prefer_primary',
+  'replica',
+  'prefer_replica',
+  'any',
+  'nearest',
+];
+
+interface ClusterFields {
+  readonly read_policy: z.ZodType<ReadPolicy>;
+  readonly zone: z.ZodOptional<z.ZodType<string>>;
+  readonly redirects_max: z.ZodType<number>;
+  readonly topology: z.ZodType<TopologyConfig>;
+}
+
+export function clusterFields(): ClusterFields {
+  return {
+    read_policy: choice('Cluster: who answers commands that only read.', READ_POLICIES).prefault(
+      'primary',
+    ),
+    zone: text(
+      'Cluster: where the gateway stands; reads prefer nodes that say the same (Valkey).',
+      'a name',
+      '.',
+    ).optional(),
+    redirects_max: integer(
+      'Cluster: how often errors of nodes may send a command elsewhere, or back later.',
+      0,
+      REDIRECTS_MAX,
+    ).prefault(5),
+    topology: topologySchema(),
+  };
+}
+
+/** What was read of them. */
+export function clusterOf(value: {
+  readonly read_policy: ReadPolicy;
+  readonly zone?: string | undefined;
+  readonly redirects_max: number;
+  readonly topology: TopologyConfig;
+}): Pick<ClusterConfig, 'readPolicy' | 'zone' | 'redirectsMax' | 'topology'> {
+  return {
+    readPolicy: value.read_policy,
+    zone: value.zone ?? '',
+    redirectsMax: value.redirects_max,
+    topology: value.topology,
+  };
+}
+
+function topologySchema(): z.ZodType<TopologyConfig> {
+  return z
+    .strictObject({
+      refresh: duration('Time between two surveys.', 'positive').prefault('5s'),
+      timeout: duration('How long one node may take to answer.', 'positive').prefault('3s'),
+      min_interval: duration('Time between two surveys at least.', 'positive').prefault('1s'),
+      after_redirects: integer('`MOVED` errors that lead to a survey.', 1, COUNT_MAX).prefault(1),
+      after_failures: integer(
+        'Failures of connections or commands that do.',
+        1,
+        COUNT_MAX,
+      ).prefault(5),
+    })
+    .transform(
+      (value): TopologyConfig => ({
+        refreshMs: value.refresh,
+        timeoutMs: value.timeout,
+        minIntervalMs: value.min_interval,
+        afterRedirects: value.after_redirects,
+        afterFailures: value.after_failures,
+      }),
+    )
+    .describe('Cluster: when the nodes are asked which of them has which slots.')
+    .prefault({});
+}
