@@ -1,5 +1,5 @@
 /**
- * Clients of other languages through the door, in front of four shards:
+ * Clients of other languages through the door, in front of four shards and of a cluster:
  *
  *   node test/peers/languages.ts            redis-py in RESP2 and RESP3, go-redis likewise
  *
@@ -9,11 +9,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { startCluster } from '../support/cluster.ts';
 import { run } from '../support/process.ts';
 import { startRedises } from '../support/redis.ts';
-import { shards, startTidegate } from '../support/tidegate.ts';
+import { cluster, shards, startTidegate } from '../support/tidegate.ts';
 
 const LIMIT_MS = 300_000;
+const RUNS = [
+  ['shards', '2'],
+  ['shards', '3'],
+  ['cluster', '2'],
+  ['cluster', '3'],
+] as const;
 const TOURS = path.join(import.meta.dirname, 'languages');
 
 interface Tour {
@@ -52,12 +59,16 @@ async function must(command: string, ...args: string[]): Promise<void> {
 async function play(tour: Tour, folder: string): Promise<boolean> {
   try {
     const [command = '', ...args] = await tour.prepare(folder);
-    for (const protocol of ['2', '3']) {
-      await using servers = await startRedises(4);
-      await using gate = await startTidegate(shards(servers.addresses, { hash_tags: true }));
+    for (const [kind, protocol] of RUNS) {
+      await using servers = kind === 'cluster' ? await startCluster() : await startRedises(4);
+      const config = kind === 'cluster' ? cluster : shards;
+      const options = kind === 'cluster' ? {} : { hash_tags: true };
+      await using gate = await startTidegate(config(servers.addresses, options));
       const line = [...args, String(gate.port), protocol];
       const { code, stdout, stderr } = await run(command, line, { limitMs: LIMIT_MS });
-      process.stdout.write(code === 0 ? stdout : `${tour.name} RESP${protocol}: ${stderr}\n`);
+      process.stdout.write(
+        `${kind}: ${code === 0 ? stdout : `${tour.name} RESP${protocol}: ${stderr}\n`}`,
+      );
       if (code !== 0) return false;
     }
     return true;

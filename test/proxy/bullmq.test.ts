@@ -3,15 +3,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { until, within } from '../support/bounded.ts';
+import { startCluster } from '../support/cluster.ts';
 import { startRedises } from '../support/redis.ts';
-import { shards, startTidegate } from '../support/tidegate.ts';
+import { cluster, shards, startTidegate, type Tidegate } from '../support/tidegate.ts';
 
 const JOBS = 200;
 const LIMIT_MS = 30_000;
 
-test('a queue runs every job once: at once, later, again after a failure, and in flows of events', async () => {
+test('a queue runs every job once: at once, later, again after a failure', async () => {
   await using servers = await startRedises(4);
   await using gate = await startTidegate(shards(servers.addresses, { hash_tags: true }));
+  await runQueue(gate);
+});
+
+test('a queue runs every job once on a cluster too', async () => {
+  await using servers = await startCluster();
+  await using gate = await startTidegate(cluster(servers.addresses));
+  await runQueue(gate);
+});
+
+async function runQueue(gate: Tidegate): Promise<void> {
   const connection = { host: '127.0.0.1', port: gate.port, maxRetriesPerRequest: null };
   const options = { connection, prefix: '{bull}' };
   const queue = new Queue('work', options);
@@ -49,4 +60,4 @@ test('a queue runs every job once: at once, later, again after a failure, and in
     await Promise.all([worker.close(), events.close()]);
     await queue.close();
   }
-});
+}

@@ -8,8 +8,9 @@ import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 import { io, type Socket } from 'socket.io-client';
 import { until } from '../support/bounded.ts';
+import { startCluster } from '../support/cluster.ts';
 import { startRedises } from '../support/redis.ts';
-import { shards, startTidegate } from '../support/tidegate.ts';
+import { cluster, shards, startTidegate, type Tidegate } from '../support/tidegate.ts';
 
 const LIMIT_MS = 15_000;
 
@@ -41,6 +42,16 @@ async function openSite(redisPort: number): Promise<Site> {
 test('a broadcast reaches every client of every server once, and rooms are counted over all', async () => {
   await using servers = await startRedises(4);
   await using gate = await startTidegate(shards(servers.addresses, { hash_tags: true }));
+  await broadcast(gate);
+});
+
+test('a broadcast over a cluster reaches every client once', async () => {
+  await using servers = await startCluster();
+  await using gate = await startTidegate(cluster(servers.addresses));
+  await broadcast(gate);
+});
+
+async function broadcast(gate: Tidegate): Promise<void> {
   const sites = await Promise.all([openSite(gate.port), openSite(gate.port), openSite(gate.port)]);
   const heard: string[][] = [];
   const clients: Socket[] = [];
@@ -70,4 +81,4 @@ test('a broadcast reaches every client of every server once, and rooms are count
     for (const client of clients) client.disconnect();
     await Promise.all(sites.map((site) => site.close()));
   }
-});
+}
