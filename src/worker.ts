@@ -119,8 +119,10 @@ export class Worker {
     return addressesOf(this.#current);
   }
 
-  /** Resolves once clients can connect everywhere. */
+  /** Resolves once clients can connect everywhere. Whoever knows no server yet has no connection to lend. */
   async listen(): Promise<void> {
+    const groups = [...this.groups.values()];
+    await quiet(() => groups.every(isSurveyed), OPEN_MS_MAX);
     for (const listener of this.listeners) await listener.listen();
   }
 
@@ -306,6 +308,10 @@ const NOTHING: Parts = {
   listeners: new Map(),
   figures: new Map(),
 };
+
+function isSurveyed(group: UpstreamGroup): boolean {
+  return !(group instanceof Cluster) || group.isSurveyed;
+}
 
 /** What makes two listeners the same one: where clients connect. A port to be chosen belongs to the name. */
 function placeOf(name: string, { listen }: ListenerConfig): string {

@@ -198,6 +198,11 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
     return [...new Set(upstreams)];
   }
 
+  /** It is known what the cluster looks like, or that nobody says so. */
+  get isSurveyed(): boolean {
+    return this.survey.ok + this.survey.failed > 0;
+  }
+
   get isReady(): boolean {
     const primaries = this.primaries();
     return primaries.length > 0 && primaries.every((server) => server.isConnected);
