@@ -290,12 +290,23 @@ export class Worker {
           outputBytesMax: limits.maxOutputBufferBytes,
         },
         tick: this.#tick,
-        users: config.users.length === 0 ? null : new Users(config.users, table),
+        users: this.#usersOf(config, table),
         clients: this.clients,
         figures,
         version: VERSION,
       },
     };
+  }
+
+  /** Clients are dealt out over the workers, and nobody counts them all: each worker gives an equal part. */
+  #usersOf({ users, listen }: ListenerConfig, table: CommandTable): Users | null {
+    if (users.length === 0) return null;
+    const parts = listen.kind === 'tcp' ? this.#identity.count : 1;
+    const withRates = users.map(({ rate, ...user }) => ({
+      ...user,
+      rate: rate === null ? null : rate / parts,
+    }));
+    return new Users(withRates, table);
   }
 }
 

@@ -174,6 +174,7 @@ function listenerFamilies(): Family[] {
     counted('unknown_commands', 'unknownCommands', 'Commands nobody knows.'),
     counted('auth_failures', 'authFailures', 'Wrong user names or passwords.'),
     counted('denied', 'denied', 'Commands a user may not run, or not on those keys.'),
+    counted('rate_limited', 'rateLimited', 'Commands that waited for the rate of their user.'),
     counted('commands', 'commands', 'Commands received, those answered here included.'),
     counted('error_replies', 'errorReplies', 'Error replies to clients, whoever made them.'),
     counted('read_bytes', 'bytesRead', 'Bytes read from clients.'),

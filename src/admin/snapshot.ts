@@ -23,6 +23,7 @@ export const LISTENER_COUNTS = [
   'unknownCommands',
   'authFailures',
   'denied',
+  'rateLimited',
   'commands',
   'errorReplies',
   'bytesRead',

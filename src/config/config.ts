@@ -71,6 +71,8 @@ export interface UserConfig {
   readonly keys: readonly string[];
   /** Rules in the order they apply; `['+@all']` unless told. */
   readonly commands: readonly string[];
+  /** Commands per second of all its clients; null: unlimited. */
+  readonly rate: number | null;
 }
 
 export interface RouteConfig {

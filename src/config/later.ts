@@ -12,7 +12,6 @@ export const LATER_KINDS: ReadonlySet<string> = new Set(['sentinel', 'embedded']
 const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': ['caches', 'http', 'functions', 'gateways'],
   'listeners.*': ['external_auth', 'concurrency', 'faults'],
-  'listeners.*.users.*': ['rate'],
   'listeners.*.routes.*': ['cache'],
   'upstreams.*': ['service', 'outage'],
 };

@@ -8,7 +8,7 @@ import type {
   RouteConfig,
   UserConfig,
 } from './config.ts';
-import { duration, flag, integer, listenAddress, percentage, size, text } from './fields.ts';
+import { duration, flag, integer, listenAddress, percentage, rate, size, text } from './fields.ts';
 import type { Resources } from './resources.ts';
 import { certificateFile, keyFile, problemOfPair, secret } from './secret-fields.ts';
 
@@ -100,11 +100,15 @@ function userSchema(resources: Resources): z.ZodType<UserConfig> {
         )
         .describe('What the user may run; a later rule wins over an earlier one.')
         .prefault(['+@all']),
+      rate: rate(
+        'Commands per second of all its clients together; those beyond it wait, unread. Unlimited when absent.',
+      ).optional(),
     })
     .transform((value): UserConfig => {
       const passwords = [...(value.passwords ?? [])];
       if (value.password !== undefined) passwords.unshift(value.password);
-      return { name: value.name, passwords, keys: value.keys, commands: value.commands };
+      const { name, keys, commands } = value;
+      return { name, passwords, keys, commands, rate: value.rate ?? null };
     });
 }
 

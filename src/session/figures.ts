@@ -19,6 +19,8 @@ export class ListenerFigures {
   unknownCommands = 0;
   authFailures = 0;
   denied = 0;
+  /** Commands that waited for the rate of their user. */
+  rateLimited = 0;
   commands = 0;
   errorReplies = 0;
   bytesRead = 0;

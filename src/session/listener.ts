@@ -229,8 +229,9 @@ export class Listener {
   #closeIdle(): void {
     const since = performance.now() - this.#options.idleTimeoutMs;
     for (const session of this.#sessions) {
-      // Who waits for messages may wait as long as he likes.
-      if (session.activeAt > since || session.turnsOpen > 0 || session.isSubscribed) continue;
+      // Who waits for messages may wait as long as he likes, and who is not read is not idle.
+      if (session.activeAt > since || session.turnsOpen > 0) continue;
+      if (session.isSubscribed || session.isHeldBack) continue;
       this.host.figures.idleClosed++;
       session.close();
     }

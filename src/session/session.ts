@@ -30,6 +30,7 @@ import { publish, type Subscriber, subscribe } from './subscriber.ts';
 import { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
 import { isWebRequest, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
+import type { UserRate, Waiter } from './user-rate.ts';
 import type { User } from './users.ts';
 
 /** Why a command needs a closer look before it runs; 0 on the common path. */
@@ -48,7 +49,7 @@ const CONGESTED_BYTES = 1024 * 1024;
 /** So much of a client that waits at a server is read ahead. */
 const WAITING_BYTES_MAX = 64 * 1024;
 
-export class Session implements Flushable {
+export class Session implements Flushable, Waiter {
   readonly id: number;
   /** What the listener is now; another one after a reload. */
   host: SessionHost;
@@ -72,6 +73,11 @@ export class Session implements Flushable {
   turnsOpen = 0;
   #gate = 0;
   #hold = 0;
+  #rate: UserRate | null = null;
+  /** The command at hand was given its place by `#rate`. */
+  #isAdmitted = false;
+  /** The command at hand was accepted before and put back: it is not counted again. */
+  #isAgain = false;
   /** CLIENT REPLY: replies are dropped; after SKIP only the next one. */
   #replyMode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
   #inFlightBytes = 0;
@@ -118,8 +124,9 @@ export class Session implements Flushable {
     return (this.#gate & Gate.authentication) === 0;
   }
 
-  get isIdle(): boolean {
-    return this.#head === null && this.#out.length === 0 && this.#decoder.carriedBytes === 0;
+  /** It would like to be read, and is not. */
+  get isHeldBack(): boolean {
+    return (this.#hold & (Hold.rate | Hold.paused)) !== 0;
   }
 
   get queryBytes(): number {
@@ -137,6 +144,9 @@ export class Session implements Flushable {
   /** null: no users are configured; undefined: not logged in. */
   becomeUser(user: User | null | undefined): void {
     this.user = user ?? null;
+    this.#rate?.forget(this);
+    this.#rate = this.user?.rate ?? null;
+    this.release(Hold.rate);
     this.#gate &= ~(Gate.authentication | Gate.permissions);
     if (user === undefined) this.#gate |= Gate.authentication;
     else if (user !== null && !user.isUnlimited) this.#gate |= Gate.permissions;
@@ -204,7 +214,11 @@ export class Session implements Flushable {
 
   #accept(command: Command): void {
     const { host } = this;
-    host.figures.commands++;
+    if (this.#isAgain) this.#isAgain = false;
+    else {
+      if (this.#rate !== null && !this.#admit(this.#rate)) return;
+      host.figures.commands++;
+    }
     const spec = host.table.resolve(command);
     if (spec === undefined) {
       if (isWebRequest(command)) {
@@ -274,7 +288,7 @@ export class Session implements Flushable {
       }
     }
     if ((this.#gate & Gate.pausedWrites) !== 0 && spec.isWrite) {
-      this.#decoder.unread();
+      this.#putBack();
       this.#holdBack(Hold.paused);
       return false;
     }
@@ -320,7 +334,7 @@ export class Session implements Flushable {
    */
   postpone(): boolean {
     if (this.#head === null) return false;
-    this.#decoder.unread();
+    this.#putBack();
     this.#holdBack(Hold.turns);
     return true;
   }
@@ -352,6 +366,35 @@ export class Session implements Flushable {
     this.#aside = null;
     if (value !== undefined) aside.then(encoded(value, this.protocol));
     else if (!aside.isTaken) aside.then(encoded(OK, this.protocol));
+  }
+
+  #putBack(): void {
+    this.#decoder.unread();
+    this.#isAgain = true;
+  }
+
+  /** May the command at hand run now, as far as the rate of its user goes? Else it is put back, and waits. */
+  #admit(rate: UserRate): boolean {
+    if (this.#isAdmitted) {
+      this.#isAdmitted = false;
+      return true;
+    }
+    if (rate.admit(this)) return true;
+    this.host.figures.rateLimited++;
+    this.#decoder.unread();
+    this.#holdBack(Hold.rate);
+    return false;
+  }
+
+  runAdmitted(): boolean {
+    this.release(Hold.rate);
+    if (this.#hold !== 0) return false;
+    this.host.tick.begin();
+    this.#isAdmitted = true;
+    this.#resume();
+    const isUsed = !this.#isAdmitted;
+    this.#isAdmitted = false;
+    return isUsed;
   }
 
   /** Answers the command under way with a value made here, in its turn. */
@@ -564,6 +607,7 @@ export class Session implements Flushable {
     this.#hold |= Hold.closing;
     this.#transaction?.end();
     this.wait?.abandon();
+    this.#rate?.forget(this);
     this.host.onClosed(this);
   }
 }

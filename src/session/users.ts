@@ -9,6 +9,7 @@ import { allCommands, BUILT_IN, type CommandTable } from '../commands/lookup.ts'
 import { Category, type CategoryName, type CommandSpec, Flag } from '../commands/spec.ts';
 import { globMatches } from '../core/glob.ts';
 import { NO_KEY_PERMISSION, noCommandPermission } from '../resp/errors.ts';
+import { UserRate } from './user-rate.ts';
 
 export interface UserOptions {
   readonly name: string;
@@ -18,12 +19,16 @@ export interface UserOptions {
   readonly keys: readonly string[] | null;
   /** Rules from left to right; null: every command. */
   readonly commands: readonly string[] | null;
+  /** Commands per second of all its clients together; absent or null: unlimited. */
+  readonly rate?: number | null;
 }
 
 export class User {
   readonly name: string;
   /** Everything is allowed: nothing to check per command. */
   readonly isUnlimited: boolean;
+  /** Null: as fast as it likes. */
+  readonly rate: UserRate | null;
   readonly #digests: readonly Buffer[];
   readonly #patterns: readonly Buffer[] | null;
   /** By spec id; null: all. Commands registered by configuration come after the table's. */
@@ -32,6 +37,8 @@ export class User {
 
   constructor(options: UserOptions, table: CommandTable) {
     this.name = options.name;
+    const { rate = null } = options;
+    this.rate = rate === null ? null : new UserRate(rate);
     this.#digests = options.passwords.map(digest);
     const matchesAll = options.keys === null || options.keys.some((p) => bare(p) === '*');
     this.#patterns = matchesAll ? null : options.keys.map((p) => Buffer.from(bare(p)));

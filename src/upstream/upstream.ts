@@ -11,6 +11,7 @@ import { clientUnblock, ping, UNBLOCK_NAME } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import type { Log } from '../core/log.ts';
+import { Rate } from '../core/rate.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
@@ -22,7 +23,6 @@ import { type LeaseHome, LinkLease } from './lease.ts';
 import { Link, type LinkOptions } from './link.ts';
 import type { Orphan, RefusedCommand } from './orphan.ts';
 import { Pool, SPARE } from './pool.ts';
-import { Rate } from './rate.ts';
 
 export interface UpstreamOptions extends LinkOptions {
   /** For logs and figures: `host:port`. */
