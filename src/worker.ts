@@ -20,6 +20,7 @@ import type {
   ListenerConfig,
   RouteConfig,
   UpstreamConfig,
+  UpstreamTlsConfig,
 } from './config/config.ts';
 import type { Log } from './core/log.ts';
 import { quiet } from './core/quiet.ts';
@@ -31,11 +32,12 @@ import { Router } from './routing/router.ts';
 import { Shards, type ShardsOptions } from './routing/shards.ts';
 import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
+import { ExternalAuth } from './session/external-auth.ts';
 import { ListenerFigures } from './session/figures.ts';
 import type { SessionHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
 import { Users } from './session/users.ts';
-import type { Address } from './upstream/dial.ts';
+import type { Address, TlsOptions } from './upstream/dial.ts';
 import type { UpstreamOptions } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
 
@@ -64,6 +66,8 @@ interface Parts {
   readonly listeners: ReadonlyMap<string, Listener>;
   /** By name: who moves to another address is counted on. */
   readonly figures: ReadonlyMap<string, ListenerFigures>;
+  /** By listener name, where one is configured. */
+  readonly auths: ReadonlyMap<string, ExternalAuth>;
 }
 
 /** A configuration made real, in force or not yet. */
@@ -71,6 +75,7 @@ interface Draft extends Parts {
   /** Those that were not in force before. */
   readonly newGroups: readonly UpstreamGroup[];
   readonly newListeners: readonly Listener[];
+  readonly newAuths: readonly ExternalAuth[];
   /** For listeners in force before, what they become. */
   readonly changes: ReadonlyMap<Listener, ListenerSettings>;
 }
@@ -121,6 +126,7 @@ export class Worker {
 
   /** Resolves once clients can connect everywhere. */
   async listen(): Promise<void> {
+    await Promise.all(this.#current.newAuths.map((auth) => auth.open()));
     for (const listener of this.listeners) await listener.listen();
   }
 
@@ -130,6 +136,7 @@ export class Worker {
     await this.abort();
     const draft = this.#draft(config, this.#current, bound);
     try {
+      await Promise.all(draft.newAuths.map((auth) => auth.open()));
       for (const listener of draft.newListeners) await open(listener);
     } catch (error) {
       await discard(draft);
@@ -151,6 +158,8 @@ export class Worker {
     for (const each of before.listeners.values()) if (!listeners.has(each)) this.#drain(each);
     const groups = new Set(after.groups.values());
     for (const each of before.groups.values()) if (!groups.has(each)) this.#retire(each);
+    const auths = new Set(after.auths.values());
+    for (const each of before.auths.values()) if (!auths.has(each)) retireAuth(each);
   }
 
   async abort(): Promise<void> {
@@ -167,6 +176,7 @@ export class Worker {
     for (const listener of [...this.listeners, ...this.#draining]) listener.close();
     this.clients.close();
     this.hubs.close();
+    for (const auth of this.#current.auths.values()) auth.close();
     const groups = [...this.groups.values(), ...this.#retiring];
     await Promise.all(groups.map((group) => group.close()));
     await this.abort();
@@ -224,29 +234,37 @@ export class Worker {
     inForce: Parts,
     groups: Draft['groups'],
     bound: Bound,
-  ): Pick<Draft, 'listeners' | 'newListeners' | 'changes' | 'figures'> {
+  ): Pick<Draft, 'listeners' | 'newListeners' | 'changes' | 'figures' | 'auths' | 'newAuths'> {
     const listeners = new Map<string, Listener>();
     const newListeners: Listener[] = [];
     const changes = new Map<Listener, ListenerSettings>();
     const figures = new Map<string, ListenerFigures>();
+    const auths = new Map<string, ExternalAuth>();
+    const newAuths: ExternalAuth[] = [];
     for (const [name, listener] of Object.entries(config.listeners)) {
       // The kernel deals out TCP connections over workers; a path is one worker's alone.
       if (listener.listen.kind === 'unix' && this.#identity.index > 0) continue;
       const counted = inForce.figures.get(name) ?? new ListenerFigures();
       figures.set(name, counted);
+      const auth = this.#authOf(name, listener, inForce);
+      if (auth !== null) {
+        auths.set(name, auth);
+        if (auth !== inForce.auths.get(name)) newAuths.push(auth);
+      }
       const place = placeOf(name, listener);
       const kept = inForce.listeners.get(place);
       if (kept !== undefined && isUnchanged(name, listener, kept, inForce, groups)) {
         listeners.set(place, kept);
         continue;
       }
-      const settings = this.#settings(name, atBound(listener, bound[name]), groups, counted);
+      const placed = atBound(listener, bound[name]);
+      const settings = this.#settings(name, placed, groups, counted, auth);
       if (kept !== undefined) changes.set(kept, settings);
       const made = kept ?? new Listener(settings.options, settings.host, this.#log);
       if (kept === undefined) newListeners.push(made);
       listeners.set(place, made);
     }
-    return { listeners, newListeners, changes, figures };
+    return { listeners, newListeners, changes, figures, auths, newAuths };
   }
 
   #settings(
@@ -254,6 +272,7 @@ export class Worker {
     config: ListenerConfig,
     groups: ReadonlyMap<string, UpstreamGroup>,
     figures: ListenerFigures,
+    authenticator: ExternalAuth | null,
   ): ListenerSettings {
     const routes = config.routes.map((route) => makeRoute(route, groups));
     const { tls, limits } = config;
@@ -291,11 +310,23 @@ export class Worker {
         },
         tick: this.#tick,
         users: this.#usersOf(config, table),
+        authenticator,
         clients: this.clients,
         figures,
         version: VERSION,
       },
     };
+  }
+
+  /** The one in force, if nothing of it has changed. */
+  #authOf(name: string, { externalAuth }: ListenerConfig, inForce: Parts): ExternalAuth | null {
+    if (externalAuth === null) return null;
+    const before = inForce.config.listeners[name]?.externalAuth;
+    const kept = inForce.auths.get(name);
+    if (kept !== undefined && isDeepStrictEqual(externalAuth, before)) return kept;
+    const { tls } = externalAuth;
+    const options = { ...externalAuth, listener: name, tls: tls === null ? null : pemsOf(tls) };
+    return new ExternalAuth(options, this.#log);
   }
 
   /** Clients are dealt out over the workers, and nobody counts them all: each worker gives an equal part. */
@@ -316,6 +347,7 @@ const NOTHING: Parts = {
   groups: new Map(),
   listeners: new Map(),
   figures: new Map(),
+  auths: new Map(),
 };
 
 /** What makes two listeners the same one: where clients connect. A port to be chosen belongs to the name. */
@@ -360,8 +392,14 @@ async function open(listener: Listener): Promise<void> {
   }
 }
 
-async function discard({ newListeners, newGroups }: Draft): Promise<void> {
+/** Nobody asks it any more; what it was asked before is answered first. */
+function retireAuth(auth: ExternalAuth): void {
+  void quiet(() => auth.isIdle, RETIRE_MS_MAX).then(() => auth.close());
+}
+
+async function discard({ newListeners, newGroups, newAuths }: Draft): Promise<void> {
   for (const listener of newListeners) listener.close();
+  for (const auth of newAuths) auth.close();
   await Promise.all(newGroups.map((group) => group.close()));
 }
 
@@ -450,15 +488,7 @@ function serverOptions(
   return {
     name,
     address,
-    tls:
-      tls === null
-        ? null
-        : {
-            ca: tls.ca?.pem ?? null,
-            cert: tls.cert?.pem ?? null,
-            key: tls.key?.pem ?? null,
-            serverName: tls.serverName,
-          },
+    tls: tls === null ? null : pemsOf(tls),
     credentials: auth === null ? null : { username: auth.username ?? '', password: auth.password },
     database: upstream.database,
     connections: upstream.connections,
@@ -471,5 +501,14 @@ function serverOptions(
     reply: { bytesMax: upstream.limits.maxReplyBytes, nestingMax: upstream.limits.maxNesting },
     flushBytesMin: upstream.flush.maxBytes,
     flushTimeoutMs: upstream.flush.timeoutMs,
+  };
+}
+
+function pemsOf(tls: UpstreamTlsConfig): TlsOptions {
+  return {
+    ca: tls.ca?.pem ?? null,
+    cert: tls.cert?.pem ?? null,
+    key: tls.key?.pem ?? null,
+    serverName: tls.serverName,
   };
 }

@@ -173,6 +173,11 @@ function listenerFamilies(): Family[] {
     counted('protocol_errors', 'protocolErrors', 'Clients closed after bytes that are no command.'),
     counted('unknown_commands', 'unknownCommands', 'Commands nobody knows.'),
     counted('auth_failures', 'authFailures', 'Wrong user names or passwords.'),
+    counted(
+      'external_auth_errors',
+      'externalAuthErrors',
+      'Logins that the external service did not answer.',
+    ),
     counted('denied', 'denied', 'Commands a user may not run, or not on those keys.'),
     counted('rate_limited', 'rateLimited', 'Commands that waited for the rate of their user.'),
     counted('commands', 'commands', 'Commands received, those answered here included.'),

@@ -22,6 +22,7 @@ export const LISTENER_COUNTS = [
   'protocolErrors',
   'unknownCommands',
   'authFailures',
+  'externalAuthErrors',
   'denied',
   'rateLimited',
   'commands',

@@ -20,7 +20,9 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...adminToken(raw, folder),
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
-      ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, user)),
+      ...goesWith(raw, [...path, 'external_auth', 'tls'], 'cert', 'key'),
+      ...goesWith(raw, [...path, 'external_auth', 'tls'], 'key', 'cert'),
+      ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, path, user)),
       ...elements(raw, [...path, 'users']).flatMap((user) => commandRules(raw, path, user)),
       ...repeats(
         elements(raw, [...path, 'users']).map((user) => [...user, 'name']),
@@ -79,8 +81,10 @@ function adminToken(raw: unknown, folder: string): Finding[] {
   return [{ path, at: 'value', reason }];
 }
 
-function needsPassword(raw: unknown, user: Path): Finding[] {
+function needsPassword(raw: unknown, listener: Path, user: Path): Finding[] {
   if (!isMapping(valueAt(raw, user)) || hasKey(raw, user, 'password')) return [];
+  // Then the user stands for its rights alone.
+  if (hasKey(raw, listener, 'external_auth') && !hasKey(raw, user, 'passwords')) return [];
   const path = [...user, 'passwords'];
   const passwords = valueAt(raw, path);
   if (Array.isArray(passwords) && passwords.length === 0) {

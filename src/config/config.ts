@@ -45,6 +45,8 @@ export interface ListenerConfig {
   readonly tls: ListenerTlsConfig | null;
   /** Empty: no authentication. */
   readonly users: readonly UserConfig[];
+  /** Null: the passwords of `users` decide. */
+  readonly externalAuth: ExternalAuthConfig | null;
   readonly maxConnections: number;
   /** 0: never. */
   readonly idleTimeoutMs: number;
@@ -63,9 +65,16 @@ export interface ListenerTlsConfig {
   readonly clientCa: PemFile | null;
 }
 
+export interface ExternalAuthConfig {
+  readonly address: Address;
+  readonly timeoutMs: number;
+  readonly expires: boolean;
+  readonly tls: UpstreamTlsConfig | null;
+}
+
 export interface UserConfig {
   readonly name: string;
-  /** At least one; any of them opens. */
+  /** Any of them opens; at least one, unless another service is asked. */
   readonly passwords: readonly string[];
   /** Glob patterns; `['*']` unless told. */
   readonly keys: readonly string[];

@@ -1,5 +1,6 @@
 /** The part of the schema below `listeners.<name>`. */
 import * as z from 'zod';
+import { externalAuthSchema } from './access-schema.ts';
 import type {
   ListenerConfig,
   ListenerLimits,
@@ -29,8 +30,11 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
       tls: tlsSchema(resources).optional(),
       users: z
         .array(userSchema(resources))
-        .describe('Who may connect; without users nobody is asked for a password.')
+        .describe(
+          'Who may connect; without users, and without `external_auth`, nobody is asked for a password.',
+        )
         .prefault([]),
+      external_auth: externalAuthSchema(resources).optional(),
       max_connections: integer('Clients at one time; more are refused.', 1, 10_000_000).prefault(
         10_000,
       ),
@@ -53,6 +57,7 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
         listen: value.listen,
         tls: value.tls ?? null,
         users: value.users,
+        externalAuth: value.external_auth ?? null,
         maxConnections: value.max_connections,
         idleTimeoutMs: value.idle_timeout,
         customCommands: value.custom_commands.map((name) => name.toLowerCase()),

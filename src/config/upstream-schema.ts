@@ -60,7 +60,7 @@ function upstreamFields(resources: Resources) {
       .describe('Servers whose user and password differ.')
       .prefault([]),
     database: integer('Database that sessions start in.', 0, 65_535).prefault(0),
-    tls: tlsSchema(resources).optional(),
+    tls: clientTlsSchema(resources).optional(),
     connections: integer('Shared pipelined connections per server and worker.', 1, 1024).prefault(
       1,
     ),
@@ -182,7 +182,7 @@ function ringSchema(): z.ZodType<RingConfig> {
     .prefault({});
 }
 
-function tlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
+export function clientTlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
   return z
     .strictObject({
       ca: certificateFile(

@@ -132,7 +132,7 @@ export class Clients {
     for (const session of this.sessions.values()) {
       if (filter.notId === session.id) continue;
       if (filter.ids !== undefined && !filter.ids.includes(session.id)) continue;
-      if (filter.user !== undefined && filter.user !== (session.user?.name ?? 'default')) continue;
+      if (filter.user !== undefined && filter.user !== session.userName) continue;
       if (filter.address !== undefined && filter.address !== addressOf(session)) continue;
       if (filter.localAddress !== undefined && filter.localAddress !== localAddressOf(session)) {
         continue;

@@ -30,7 +30,7 @@ export function describeClient(session: Session, tick: Tick): string {
     ['tot-mem', session.queryBytes + session.outputBytes],
     ['events', 'r'],
     ['cmd', session.last?.name ?? 'NULL'],
-    ['user', session.user?.name ?? 'default'],
+    ['user', session.userName],
     ['redir', -1],
     ['resp', session.protocol],
     ['lib-name', session.libraryName],

@@ -18,6 +18,8 @@ export class ListenerFigures {
   protocolErrors = 0;
   unknownCommands = 0;
   authFailures = 0;
+  /** Logins that the external service did not answer. */
+  externalAuthErrors = 0;
   denied = 0;
   /** Commands that waited for the rate of their user. */
   rateLimited = 0;

@@ -14,6 +14,8 @@ export const Hold = {
   waiting: 64,
   /** Its user has no commands left for now (`users[].rate`). */
   rate: 128,
+  /** Somebody else is asked whether it may come in. */
+  login: 256,
   /** Nothing more is read from this client. */
   closing: 16,
 } as const;

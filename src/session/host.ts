@@ -4,6 +4,7 @@ import type { CommandTable } from '../commands/lookup.ts';
 import type { Tick } from '../core/tick.ts';
 import type { CommandLimits } from '../resp/command-decoder.ts';
 import type { Channels } from '../routing/channels.ts';
+import type { Authenticator } from './authenticator.ts';
 import type { Clients } from './clients.ts';
 import type { ListenerFigures } from './figures.ts';
 import type { Session } from './session.ts';
@@ -26,7 +27,10 @@ export interface SessionHost {
   readonly table: CommandTable;
   readonly limits: SessionLimits;
   readonly tick: Tick;
+  /** Null: nobody is restricted. */
   readonly users: Users | null;
+  /** Says who may come in; null: the passwords of `users` do. */
+  readonly authenticator: Authenticator | null;
   readonly clients: Clients;
   readonly figures: ListenerFigures;
   readonly version: string;

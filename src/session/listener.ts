@@ -20,9 +20,9 @@ import type { Log } from '../core/log.ts';
 import { quiet } from '../core/quiet.ts';
 import { clearStaleSocket } from '../core/unix-socket.ts';
 import type { SessionHost } from './host.ts';
+import { keepRights } from './login.ts';
 import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
 import { Session } from './session.ts';
-import type { Users } from './users.ts';
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -92,6 +92,7 @@ export class Listener {
   configure(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>): void {
     const isSameTls = isDeepStrictEqual(options.tls, this.#options.tls);
     this.#options = { ...options, address: this.#options.address };
+    const wasJudgedOutside = this.host.authenticator !== null;
     // Under another name they are counted elsewhere.
     this.host.figures.connectionsActive -= this.#sessions.size;
     host.figures.connectionsActive += this.#sessions.size;
@@ -101,7 +102,7 @@ export class Listener {
     this.#watchIdle();
     for (const session of this.#sessions) {
       session.adopt(this.#sessionHost);
-      keepRights(session, host.users);
+      keepRights(session, wasJudgedOutside);
     }
   }
 
@@ -235,19 +236,6 @@ export class Listener {
       this.host.figures.idleClosed++;
       session.close();
     }
-  }
-}
-
-/** Who is logged in stays so under the same name, whatever the password is now; else the client is closed. */
-function keepRights(session: Session, users: Users | null): void {
-  if (users === null) {
-    session.becomeUser(null);
-  } else if (session.isAuthenticated) {
-    const user = session.user === null ? null : users.find(session.user.name);
-    if (user !== null) session.becomeUser(user);
-    else if (session.wait === null) session.finish();
-    // What it waits for at a server may never come.
-    else session.close();
   }
 }
 

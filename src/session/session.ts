@@ -24,6 +24,7 @@ import { block, type Wait } from './blocking.ts';
 import { Hold } from './hold.ts';
 import type { SessionHost } from './host.ts';
 import { answer } from './local.ts';
+import { strangerOf } from './login.ts';
 import { Output } from './output.ts';
 import { Stash } from './stash.ts';
 import { publish, type Subscriber, subscribe } from './subscriber.ts';
@@ -31,7 +32,7 @@ import { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
 import { isWebRequest, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
 import type { UserRate, Waiter } from './user-rate.ts';
-import type { User } from './users.ts';
+import { DEFAULT_USER, type User } from './users.ts';
 
 /** Why a command needs a closer look before it runs; 0 on the common path. */
 const Gate = {
@@ -48,6 +49,7 @@ const CONGESTED_BYTES = 1024 * 1024;
 
 /** So much of a client that waits at a server is read ahead. */
 const WAITING_BYTES_MAX = 64 * 1024;
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Session implements Flushable, Waiter {
   readonly id: number;
@@ -60,6 +62,8 @@ export class Session implements Flushable, Waiter {
   protocol: Protocol = 2;
   database = 0;
   user: User | null = null;
+  /** What it logged in as; not always the name of `user`, see login.ts. */
+  userName: string = DEFAULT_USER;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -74,6 +78,7 @@ export class Session implements Flushable, Waiter {
   #gate = 0;
   #hold = 0;
   #rate: UserRate | null = null;
+  #expiry: NodeJS.Timeout | null = null;
   /** The command at hand was given its place by `#rate`. */
   #isAdmitted = false;
   /** The command at hand was accepted before and put back: it is not counted again. */
@@ -109,7 +114,7 @@ export class Session implements Flushable, Waiter {
     this.#decoder = new CommandDecoder(host.limits, this.#command);
     this.#output = new Output(socket, () => this.#onDrain());
     this.#out = this.#output.queue;
-    this.becomeUser(host.users === null ? null : undefined);
+    this.becomeUser(strangerOf(host));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     socket.on('error', () => this.close());
@@ -141,9 +146,16 @@ export class Session implements Flushable, Waiter {
     return this.subscriber !== null && this.subscriber.size > 0;
   }
 
-  /** null: no users are configured; undefined: not logged in. */
-  becomeUser(user: User | null | undefined): void {
+  /** null: may do everything; undefined: not logged in. */
+  becomeUser(user: User | null | undefined, name: string = user?.name ?? DEFAULT_USER): void {
+    this.expireIn(null);
+    this.changeRights(user, name);
+  }
+
+  /** The same client, which may do something else from now on. */
+  changeRights(user: User | null | undefined, name: string): void {
     this.user = user ?? null;
+    this.userName = name;
     this.#rate?.forget(this);
     this.#rate = this.user?.rate ?? null;
     this.release(Hold.rate);
@@ -160,6 +172,22 @@ export class Session implements Flushable, Waiter {
     this.subscriber?.adopt(host.channels);
     // Who waits at a server is held already, and still listened to.
     if (this.#head !== null && this.wait === null) this.#holdBack(Hold.turns);
+  }
+
+  /** Logs it out after that time; null: never. */
+  expireIn(ms: number | null): void {
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
+    this.#expiry = null;
+    if (ms === null) return;
+    if (ms <= 0) {
+      this.becomeUser(undefined);
+      // Messages must not go on coming, and nothing else would tell that they do not.
+      if (this.isSubscribed) this.finish();
+      return;
+    }
+    // A timer of Node ends at once if it is set for more than 24 days: longer times take several.
+    const due = Math.min(ms, TIMER_MS_MAX);
+    this.#expiry = setTimeout(() => this.expireIn(ms - due), due).unref();
   }
 
   setReplyMode(mode: 'on' | 'off' | 'skip'): void {
@@ -423,10 +451,9 @@ export class Session implements Flushable, Waiter {
       return (value) => aside.then(encoded(value, this.protocol));
     }
     const turn = this.open(command);
-    const { protocol } = this;
     return (value) => {
       const out = new ByteQueue();
-      encodeValue(out, value, protocol);
+      encodeValue(out, value, this.protocol);
       turn.reply(out.bytes, 0, out.length);
       out.clear();
     };
@@ -608,6 +635,7 @@ export class Session implements Flushable, Waiter {
     this.#transaction?.end();
     this.wait?.abandon();
     this.#rate?.forget(this);
+    this.expireIn(null);
     this.host.onClosed(this);
   }
 }

@@ -23,6 +23,9 @@ export interface UserOptions {
   readonly rate?: number | null;
 }
 
+/** Who sends a password alone. */
+export const DEFAULT_USER = 'default';
+
 export class User {
   readonly name: string;
   /** Everything is allowed: nothing to check per command. */
