@@ -13,17 +13,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
+import { isSame } from './config/changes.ts';
 import type {
   AuthConfig,
   ClusterConfig,
   Config,
   ListenerConfig,
   RouteConfig,
+  SecretConfig,
   UpstreamConfig,
   UpstreamTlsConfig,
 } from './config/config.ts';
+import { secretFilesIn } from './config/file-secrets.ts';
 import type { Log } from './core/log.ts';
 import { quiet } from './core/quiet.ts';
+import { type Secret, SecretFiles } from './core/secret-files.ts';
 import { Tick } from './core/tick.ts';
 import { Cluster, type ClusterOptions } from './routing/cluster.ts';
 import { Hubs } from './routing/hub.ts';
@@ -38,6 +42,7 @@ import type { SessionHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
 import { Users } from './session/users.ts';
 import type { Address, TlsOptions } from './upstream/dial.ts';
+import type { Credentials } from './upstream/handshake.ts';
 import type { UpstreamOptions } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
 
@@ -92,6 +97,7 @@ export class Worker {
   readonly hubs: Hubs = new Hubs();
   readonly #log: Log;
   readonly #identity: WorkerIdentity;
+  readonly #secrets: SecretFiles;
   readonly #tick = new Tick();
   #current: Draft;
   #prepared: Draft | null = null;
@@ -107,6 +113,7 @@ export class Worker {
   ) {
     this.#log = log;
     this.#identity = identity;
+    this.#secrets = new SecretFiles(log);
     this.clients = new Clients(this.#tick, log, identity, ask);
     this.#current = this.#draft(config, NOTHING, bound);
   }
@@ -158,6 +165,7 @@ export class Worker {
     for (const each of before.listeners.values()) if (!listeners.has(each)) this.#drain(each);
     const groups = new Set(after.groups.values());
     for (const each of before.groups.values()) if (!groups.has(each)) this.#retire(each);
+    this.#secrets.retain(new Set(secretFilesIn(after.config)));
     const auths = new Set(after.auths.values());
     for (const each of before.auths.values()) if (!auths.has(each)) retireAuth(each);
   }
@@ -177,6 +185,7 @@ export class Worker {
     this.clients.close();
     this.hubs.close();
     for (const auth of this.#current.auths.values()) auth.close();
+    this.#secrets.close();
     const groups = [...this.groups.values(), ...this.#retiring];
     await Promise.all(groups.map((group) => group.close()));
     await this.abort();
@@ -215,18 +224,24 @@ export class Worker {
     const groups = new Map<string, UpstreamGroup>();
     for (const [name, upstream] of Object.entries(config.upstreams)) {
       const kept = inForce.groups.get(name);
-      if (kept !== undefined && isDeepStrictEqual(upstream, inForce.config.upstreams[name])) {
+      if (kept !== undefined && isSame(upstream, inForce.config.upstreams[name])) {
         groups.set(name, kept);
         continue;
       }
-      const group =
-        upstream.cluster === null
-          ? new Shards(shardsOptions(name, upstream), this.#tick, this.#log)
-          : new Cluster(clusterOptions(name, upstream, upstream.cluster), this.#tick, this.#log);
+      const group = this.#groupOf(name, upstream);
       made.push(group);
       groups.set(name, group);
     }
     return groups;
+  }
+
+  #groupOf(name: string, upstream: UpstreamConfig): UpstreamGroup {
+    const { cluster } = upstream;
+    if (cluster === null) {
+      return new Shards(shardsOptions(name, upstream, this.#secrets), this.#tick, this.#log);
+    }
+    const options = clusterOptions(name, upstream, cluster, this.#secrets);
+    return new Cluster(options, this.#tick, this.#log);
   }
 
   #draftListeners(
@@ -333,11 +348,12 @@ export class Worker {
   #usersOf({ users, listen }: ListenerConfig, table: CommandTable): Users | null {
     if (users.length === 0) return null;
     const parts = listen.kind === 'tcp' ? this.#identity.count : 1;
-    const withRates = users.map(({ rate, ...user }) => ({
+    const living = users.map(({ passwords, rate, ...user }) => ({
       ...user,
+      passwords: passwords.map((password) => livingSecret(password, this.#secrets)),
       rate: rate === null ? null : rate / parts,
     }));
-    return new Users(withRates, table);
+    return new Users(living, table);
   }
 }
 
@@ -372,8 +388,7 @@ function isUnchanged(
   inForce: Parts,
   groups: ReadonlyMap<string, UpstreamGroup>,
 ): boolean {
-  if (kept.name !== name || !isDeepStrictEqual(config, inForce.config.listeners[name]))
-    return false;
+  if (kept.name !== name || !isSame(config, inForce.config.listeners[name])) return false;
   return config.routes
     .flatMap(({ upstream, readUpstream, mirror }) => [
       upstream,
@@ -436,14 +451,19 @@ function clusterOptions(
   name: string,
   upstream: UpstreamConfig,
   cluster: ClusterConfig,
+  secrets: SecretFiles,
 ): ClusterOptions {
   const { readPolicy, zone, redirectsMax, topology, auth, credentials } = cluster;
-  const own = new Map(credentials.map((each) => [canonicalAddress(each.server), each.auth]));
+  // Once for all nodes, those to come included: what the configuration says of a file grows old.
+  const common = credentialsOf(auth, secrets);
+  const own = new Map(
+    credentials.map((each) => [canonicalAddress(each.server), credentialsOf(each.auth, secrets)]),
+  );
   return {
     name,
     seeds: upstream.servers.map(({ address }) => address),
     optionsOf: (address, nodeName) => ({
-      ...serverOptions(address, nodeName, own.get(nodeName) ?? auth, upstream),
+      ...serverOptions(address, nodeName, own.get(nodeName) ?? common, upstream),
       readsReplica: readPolicy !== 'primary',
       ownTimeoutMs: Math.max(upstream.opTimeoutMs, topology.timeoutMs),
     }),
@@ -459,11 +479,15 @@ function clusterOptions(
   };
 }
 
-function shardsOptions(name: string, upstream: UpstreamConfig): ShardsOptions {
+function shardsOptions(
+  name: string,
+  upstream: UpstreamConfig,
+  secrets: SecretFiles,
+): ShardsOptions {
   return {
     name,
     servers: upstream.servers.map(({ address, weight, auth }) => ({
-      ...serverOptions(address, address.text, auth, upstream),
+      ...serverOptions(address, address.text, credentialsOf(auth, secrets), upstream),
       weight,
     })),
     distribution: upstream.distribution,
@@ -481,7 +505,7 @@ function shardsOptions(name: string, upstream: UpstreamConfig): ShardsOptions {
 function serverOptions(
   address: Address,
   name: string,
-  auth: AuthConfig | null,
+  credentials: Credentials | null,
   upstream: UpstreamConfig,
 ): UpstreamOptions {
   const { tls } = upstream;
@@ -489,7 +513,7 @@ function serverOptions(
     name,
     address,
     tls: tls === null ? null : pemsOf(tls),
-    credentials: auth === null ? null : { username: auth.username ?? '', password: auth.password },
+    credentials,
     database: upstream.database,
     connections: upstream.connections,
     dedicatedMax: upstream.dedicatedMax,
@@ -502,6 +526,22 @@ function serverOptions(
     flushBytesMin: upstream.flush.maxBytes,
     flushTimeoutMs: upstream.flush.timeoutMs,
   };
+}
+
+function credentialsOf(auth: AuthConfig | null, secrets: SecretFiles): Credentials | null {
+  if (auth === null) return null;
+  const { username, password } = auth;
+  const secret = livingSecret(password, secrets);
+  return {
+    username: username ?? '',
+    get password() {
+      return secret.text;
+    },
+  };
+}
+
+function livingSecret({ text, file }: SecretConfig, secrets: SecretFiles): Secret {
+  return file === null ? { text } : secrets.open(file, text);
 }
 
 function pemsOf(tls: UpstreamTlsConfig): TlsOptions {

@@ -72,10 +72,17 @@ export interface ExternalAuthConfig {
   readonly tls: UpstreamTlsConfig | null;
 }
 
+/** A secret as it was read at the start. */
+export interface SecretConfig {
+  readonly text: string;
+  /** Absolute; null: it did not come from a file. */
+  readonly file: string | null;
+}
+
 export interface UserConfig {
   readonly name: string;
   /** Any of them opens; at least one, unless another service is asked. */
-  readonly passwords: readonly string[];
+  readonly passwords: readonly SecretConfig[];
   /** Glob patterns; `['*']` unless told. */
   readonly keys: readonly string[];
   /** Rules in the order they apply; `['+@all']` unless told. */
@@ -186,7 +193,7 @@ export interface ServerConfig {
 
 export interface AuthConfig {
   readonly username: string | null;
-  readonly password: string;
+  readonly password: SecretConfig;
 }
 
 export interface RingConfig {

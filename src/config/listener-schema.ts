@@ -11,7 +11,7 @@ import type {
 } from './config.ts';
 import { duration, flag, integer, listenAddress, percentage, rate, size, text } from './fields.ts';
 import type { Resources } from './resources.ts';
-import { certificateFile, keyFile, problemOfPair, secret } from './secret-fields.ts';
+import { certificateFile, exchangeableSecret, keyFile, problemOfPair } from './secret-fields.ts';
 
 const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
@@ -90,9 +90,9 @@ function userSchema(resources: Resources): z.ZodType<UserConfig> {
   return z
     .strictObject({
       name: text('Name; `default` is who sends a password alone.', 'a name', WORD),
-      password: secret('The password.', resources).optional(),
+      password: exchangeableSecret('The password.', resources).optional(),
       passwords: z
-        .array(secret('A password.', resources))
+        .array(exchangeableSecret('A password.', resources))
         .describe('Several passwords, any of which opens: for changing them without a gap.')
         .optional(),
       keys: z
