@@ -11,6 +11,8 @@
  * whose address is equal keeps its socket and its clients, whatever else of it changed.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Backend } from './backend/backend.ts';
+import { injectFaults } from './backend/faults.ts';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
 import { isSame } from './config/changes.ts';
@@ -289,11 +291,10 @@ export class Worker {
     figures: ListenerFigures,
     authenticator: ExternalAuth | null,
   ): ListenerSettings {
-    const routes = config.routes.map((route) => makeRoute(route, groups));
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
-    const backend = new Router(
-      routes,
+    const router = new Router(
+      config.routes.map((route) => makeRoute(route, groups)),
       config.caseInsensitivePrefixes,
       UNKNOWN,
       about(VERSION, this.clients, figures),
@@ -312,8 +313,8 @@ export class Worker {
         reusePort: this.#identity.count > 1,
       },
       host: {
-        backend,
-        channels: backend.channels,
+        backend: this.#layered(router, config, figures),
+        channels: router.channels,
         table,
         limits: {
           bulkBytesMax: limits.maxBulkBytes,
@@ -331,6 +332,12 @@ export class Worker {
         version: VERSION,
       },
     };
+  }
+
+  /** What stands in front of the router, from the inside out. */
+  #layered(router: Router, { faults }: ListenerConfig, figures: ListenerFigures): Backend {
+    if (faults.length === 0) return router;
+    return injectFaults(faults, figures, this.#tick)(router);
   }
 
   /** The one in force, if nothing of it has changed. */

@@ -27,6 +27,8 @@ export const LISTENER_COUNTS = [
   'rateLimited',
   'commands',
   'errorReplies',
+  'faultDelays',
+  'faultErrors',
   'bytesRead',
   'bytesWritten',
 ] as const;

@@ -1,7 +1,7 @@
 /** The part of the schema below a listener that says who may come in and what is done to commands on purpose. */
 import * as z from 'zod';
-import type { ExternalAuthConfig } from './config.ts';
-import { duration, flag, serverAddress } from './fields.ts';
+import type { ExternalAuthConfig, FaultConfig } from './config.ts';
+import { choice, duration, flag, percentage, serverAddress, text } from './fields.ts';
 import type { Resources } from './resources.ts';
 import { clientTlsSchema } from './upstream-schema.ts';
 
@@ -23,5 +23,29 @@ export function externalAuthSchema(resources: Resources): z.ZodType<ExternalAuth
     )
     .describe(
       "Present: passwords are judged by this service, in the protocol of Envoy's `RedisProxyExternalAuth`.",
+    );
+}
+
+export function faultSchema(): z.ZodType<FaultConfig> {
+  return z
+    .strictObject({
+      kind: choice('`delay` answers late, `error` answers `-Fault Injected: Error`.', [
+        'delay',
+        'error',
+      ]),
+      percent: percentage('Part of the commands; those of several faults add up.'),
+      delay: duration('How late; with `error`, too.', 'zero').prefault('0s'),
+      commands: z
+        .array(text('A command.', 'the name of a command such as get or config|set', '^[^\\s]+$'))
+        .describe('Commands concerned; all when empty.')
+        .prefault([]),
+    })
+    .transform(
+      (value): FaultConfig => ({
+        kind: value.kind,
+        percent: value.percent,
+        delayMs: value.delay,
+        commands: value.commands.map((name) => name.toLowerCase()),
+      }),
     );
 }

@@ -68,3 +68,31 @@ test('with external authentication users need no password, without it they do', 
     'listeners.main.users[0].password: is missing: a user needs a password or passwords',
   ]);
 });
+
+test('faults on purpose name known commands, and a delay says how long', () => {
+  const { faults } = listenerOf(
+    'custom_commands: [my.thing]',
+    'faults: [{ kind: delay, percent: 10, delay: 50ms, commands: [GET, my.thing] }, { kind: error, percent: 0.5 }]',
+  );
+  assert.deepEqual(faults, [
+    { kind: 'delay', percent: 10, delayMs: 50, commands: ['get', 'my.thing'] },
+    { kind: 'error', percent: 0.5, delayMs: 0, commands: [] },
+  ]);
+  assert.deepEqual(
+    faultsOf(
+      withLines(
+        'faults:',
+        '  - { kind: delay, percent: 10 }',
+        '  - { kind: eror, percent: 101, commands: [config|set, config|no] }',
+        '  - { kind: error }',
+      ),
+    ),
+    [
+      'listeners.main.faults[0].delay: is missing, needed with kind: delay',
+      'listeners.main.faults[1].kind: found "eror", allowed delay or error; did you mean "error"?',
+      'listeners.main.faults[1].percent: found 101 (a number), allowed a number from 0 to 100',
+      "listeners.main.faults[1].commands[1]: unknown command 'config|no'",
+      'listeners.main.faults[2].percent: is missing, allowed a number from 0 to 100',
+    ],
+  );
+});

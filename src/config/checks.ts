@@ -20,6 +20,7 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...adminToken(raw, folder),
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
+      ...faults(raw, path),
       ...goesWith(raw, [...path, 'external_auth', 'tls'], 'cert', 'key'),
       ...goesWith(raw, [...path, 'external_auth', 'tls'], 'key', 'cert'),
       ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, path, user)),
@@ -49,10 +50,32 @@ function emptyMappings(raw: unknown): Finding[] {
   });
 }
 
+/** A fault may name a command that nobody knows, and a delay must say how long. */
+function faults(raw: unknown, listener: Path): Finding[] {
+  const table = tableOf(raw, listener);
+  return elements(raw, [...listener, 'faults']).flatMap((fault): Finding[] => {
+    const isDelay = valueAt(raw, [...fault, 'kind']) === 'delay';
+    const unnamed = isDelay && !hasKey(raw, fault, 'delay');
+    const reason = 'is missing, needed with kind: delay';
+    return [
+      ...(unnamed ? [{ path: [...fault, 'delay'], at: 'value', reason } as const] : []),
+      ...elements(raw, [...fault, 'commands']).flatMap((path): Finding[] => {
+        const name = valueAt(raw, path);
+        if (typeof name !== 'string' || table.specByName(name) !== undefined) return [];
+        return [{ path, at: 'value', reason: `unknown command '${name}'` }];
+      }),
+    ];
+  });
+}
+
+function tableOf(raw: unknown, listener: Path): CommandTable {
+  const custom = elements(raw, [...listener, 'custom_commands']).map((path) => valueAt(raw, path));
+  return new CommandTable(custom.filter((name) => typeof name === 'string'));
+}
+
 /** Rules of the right form may still name a category or command that nobody knows. */
 function commandRules(raw: unknown, listener: Path, user: Path): Finding[] {
-  const custom = elements(raw, [...listener, 'custom_commands']).map((path) => valueAt(raw, path));
-  const table = new CommandTable(custom.filter((name) => typeof name === 'string'));
+  const table = tableOf(raw, listener);
   return elements(raw, [...user, 'commands']).flatMap((path): Finding[] => {
     const rule = valueAt(raw, path);
     if (typeof rule !== 'string' || !/^[+-]/.test(rule)) return [];

@@ -55,6 +55,8 @@ export interface ListenerConfig {
   /** In the order of the file; at least one, prefixes unique. */
   readonly routes: readonly RouteConfig[];
   readonly caseInsensitivePrefixes: boolean;
+  /** In the order of the file. */
+  readonly faults: readonly FaultConfig[];
   readonly limits: ListenerLimits;
 }
 
@@ -99,6 +101,16 @@ export interface RouteConfig {
   readonly upstream: string;
   readonly readUpstream: string | null;
   readonly mirror: readonly MirrorConfig[];
+}
+
+/** A fault on purpose. */
+export interface FaultConfig {
+  readonly kind: 'delay' | 'error';
+  /** 0 to 100. */
+  readonly percent: number;
+  readonly delayMs: number;
+  /** Lower case; empty: every command. */
+  readonly commands: readonly string[];
 }
 
 export interface MirrorConfig {

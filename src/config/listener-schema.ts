@@ -1,6 +1,6 @@
 /** The part of the schema below `listeners.<name>`. */
 import * as z from 'zod';
-import { externalAuthSchema } from './access-schema.ts';
+import { externalAuthSchema, faultSchema } from './access-schema.ts';
 import type {
   ListenerConfig,
   ListenerLimits,
@@ -50,6 +50,10 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
         .min(1)
         .describe('Which upstream a key belongs to: the longest prefix wins, `""` catches all.'),
       case_insensitive_prefixes: flag('Prefixes match in upper and lower case.').prefault(false),
+      faults: z
+        .array(faultSchema())
+        .describe('Faults on purpose, to try out what applications do about them.')
+        .prefault([]),
       limits: limitsSchema(),
     })
     .transform(
@@ -63,6 +67,7 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
         customCommands: value.custom_commands.map((name) => name.toLowerCase()),
         routes: value.routes,
         caseInsensitivePrefixes: value.case_insensitive_prefixes,
+        faults: value.faults,
         limits: value.limits,
       }),
     );

@@ -17,6 +17,8 @@ export const NO_PASSWORD_SET = 'ERR Client sent AUTH, but no password is set';
 /** Of external authentication: refused without a message, and no answer. */
 export const UNAUTHORIZED = 'ERR unauthorized';
 export const EXTERNAL_AUTH_FAILED = 'ERR external authentication failed';
+/** Of a fault on purpose; the text is Envoy's. */
+export const FAULT_INJECTED = 'Fault Injected: Error';
 export const CROSSSLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 
 export type LinkErrorCode =

@@ -25,6 +25,9 @@ export class ListenerFigures {
   rateLimited = 0;
   commands = 0;
   errorReplies = 0;
+  /** Commands answered late, and with an error, on purpose. */
+  faultDelays = 0;
+  faultErrors = 0;
   bytesRead = 0;
   bytesWritten = 0;
   /** From the read of a command to its reply, commands answered here included. */
