@@ -12,6 +12,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Backend } from './backend/backend.ts';
+import { Line, limitConcurrency } from './backend/concurrency.ts';
 import { injectFaults } from './backend/faults.ts';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
@@ -73,8 +74,17 @@ interface Parts {
   readonly listeners: ReadonlyMap<string, Listener>;
   /** By name: who moves to another address is counted on. */
   readonly figures: ReadonlyMap<string, ListenerFigures>;
+  /** By listener name: who is under way there counts, whatever else has changed. */
+  readonly lines: ReadonlyMap<string, Line>;
   /** By listener name, where one is configured. */
   readonly auths: ReadonlyMap<string, ExternalAuth>;
+}
+
+/** What stays with a listener's name. */
+interface OfListener {
+  readonly figures: ListenerFigures;
+  readonly line: Line;
+  readonly auth: ExternalAuth | null;
 }
 
 /** A configuration made real, in force or not yet. */
@@ -251,11 +261,12 @@ export class Worker {
     inForce: Parts,
     groups: Draft['groups'],
     bound: Bound,
-  ): Pick<Draft, 'listeners' | 'newListeners' | 'changes' | 'figures' | 'auths' | 'newAuths'> {
+  ): Omit<Draft, 'config' | 'groups' | 'newGroups'> {
     const listeners = new Map<string, Listener>();
     const newListeners: Listener[] = [];
     const changes = new Map<Listener, ListenerSettings>();
     const figures = new Map<string, ListenerFigures>();
+    const lines = new Map<string, Line>();
     const auths = new Map<string, ExternalAuth>();
     const newAuths: ExternalAuth[] = [];
     for (const [name, listener] of Object.entries(config.listeners)) {
@@ -263,6 +274,8 @@ export class Worker {
       if (listener.listen.kind === 'unix' && this.#identity.index > 0) continue;
       const counted = inForce.figures.get(name) ?? new ListenerFigures();
       figures.set(name, counted);
+      const line = inForce.lines.get(name) ?? new Line();
+      lines.set(name, line);
       const auth = this.#authOf(name, listener, inForce);
       if (auth !== null) {
         auths.set(name, auth);
@@ -275,21 +288,20 @@ export class Worker {
         continue;
       }
       const placed = atBound(listener, bound[name]);
-      const settings = this.#settings(name, placed, groups, counted, auth);
+      const settings = this.#settings(name, placed, groups, { figures: counted, line, auth });
       if (kept !== undefined) changes.set(kept, settings);
       const made = kept ?? new Listener(settings.options, settings.host, this.#log);
       if (kept === undefined) newListeners.push(made);
       listeners.set(place, made);
     }
-    return { listeners, newListeners, changes, figures, auths, newAuths };
+    return { listeners, newListeners, changes, figures, lines, auths, newAuths };
   }
 
   #settings(
     name: string,
     config: ListenerConfig,
     groups: ReadonlyMap<string, UpstreamGroup>,
-    figures: ListenerFigures,
-    authenticator: ExternalAuth | null,
+    own: OfListener,
   ): ListenerSettings {
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
@@ -297,7 +309,7 @@ export class Worker {
       config.routes.map((route) => makeRoute(route, groups)),
       config.caseInsensitivePrefixes,
       UNKNOWN,
-      about(VERSION, this.clients, figures),
+      about(VERSION, this.clients, own.figures),
       this.hubs,
     );
     return {
@@ -313,7 +325,7 @@ export class Worker {
         reusePort: this.#identity.count > 1,
       },
       host: {
-        backend: this.#layered(router, config, figures),
+        backend: this.#layered(router, config, own),
         channels: router.channels,
         table,
         limits: {
@@ -326,18 +338,29 @@ export class Worker {
         },
         tick: this.#tick,
         users: this.#usersOf(config, table),
-        authenticator,
+        authenticator: own.auth,
         clients: this.clients,
-        figures,
+        figures: own.figures,
         version: VERSION,
       },
     };
   }
 
   /** What stands in front of the router, from the inside out. */
-  #layered(router: Router, { faults }: ListenerConfig, figures: ListenerFigures): Backend {
-    if (faults.length === 0) return router;
-    return injectFaults(faults, figures, this.#tick)(router);
+  #layered(router: Router, config: ListenerConfig, { figures, line }: OfListener): Backend {
+    const { faults } = config;
+    let backend: Backend = router;
+    if (faults.length > 0) backend = injectFaults(faults, figures, this.#tick)(backend);
+    // Outermost: a command is under way until its client has the answer.
+    const places = this.#placesOf(config);
+    return places === null ? backend : limitConcurrency(line, places, figures)(backend);
+  }
+
+  /** Of the commands under way at one time, this worker's; the parts of all workers add up to the whole. */
+  #placesOf({ concurrency, listen }: ListenerConfig): number | null {
+    const { index, count } = this.#identity;
+    if (concurrency === null || listen.kind === 'unix') return concurrency;
+    return Math.max(1, Math.floor((concurrency + count - 1 - index) / count));
   }
 
   /** The one in force, if nothing of it has changed. */
@@ -370,6 +393,7 @@ const NOTHING: Parts = {
   groups: new Map(),
   listeners: new Map(),
   figures: new Map(),
+  lines: new Map(),
   auths: new Map(),
 };
 

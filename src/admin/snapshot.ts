@@ -27,6 +27,7 @@ export const LISTENER_COUNTS = [
   'rateLimited',
   'commands',
   'errorReplies',
+  'concurrencyWaits',
   'faultDelays',
   'faultErrors',
   'bytesRead',

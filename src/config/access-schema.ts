@@ -1,9 +1,25 @@
 /** The part of the schema below a listener that says who may come in and what is done to commands on purpose. */
 import * as z from 'zod';
 import type { ExternalAuthConfig, FaultConfig } from './config.ts';
-import { choice, duration, flag, percentage, serverAddress, text } from './fields.ts';
+import { choice, duration, flag, leaf, percentage, serverAddress, text } from './fields.ts';
 import type { Resources } from './resources.ts';
 import { clientTlsSchema } from './upstream-schema.ts';
+
+const CONCURRENCY_MAX = 1_000_000;
+
+export function concurrencySchema(): z.ZodType<number | 'unlimited'> {
+  const meta = {
+    anyOf: [{ type: 'integer', minimum: 1, maximum: CONCURRENCY_MAX }, { const: 'unlimited' }],
+    allowed: `a whole number from 1 to ${CONCURRENCY_MAX}, or unlimited`,
+  };
+  const description =
+    'Commands under way at one time, over all clients; others wait in their order. With 1, one after the other.';
+  return leaf(description, meta, (value) => {
+    if (value === 'unlimited') return value;
+    if (typeof value !== 'number' || !Number.isInteger(value)) return null;
+    return value >= 1 && value <= CONCURRENCY_MAX ? value : null;
+  });
+}
 
 export function externalAuthSchema(resources: Resources): z.ZodType<ExternalAuthConfig> {
   return z

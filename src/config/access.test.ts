@@ -96,3 +96,22 @@ test('faults on purpose name known commands, and a delay says how long', () => {
     ],
   );
 });
+
+test('concurrency is a number or unlimited, and enough for every worker', () => {
+  assert.equal(listenerOf().concurrency, null);
+  assert.equal(listenerOf('concurrency: unlimited').concurrency, null);
+  assert.equal(listenerOf('concurrency: 1').concurrency, 1);
+  const allowed = 'allowed a whole number from 1 to 1000000, or unlimited';
+  assert.deepEqual(faultsOf(withLines('concurrency: 0')), [
+    `listeners.main.concurrency: found 0 (a number), ${allowed}`,
+  ]);
+  assert.deepEqual(faultsOf(withLines('concurrency: none')), [
+    `listeners.main.concurrency: found "none", ${allowed}`,
+  ]);
+  assert.deepEqual(faultsOf(`workers: 4\n${withLines('concurrency: 2')}`), [
+    'listeners.main.concurrency: found 2, allowed at least one for each of the 4 workers: set workers to 2 or less',
+  ]);
+  assert.deepEqual(faultsOf(`workers: 4\n${withLines('concurrency: 4')}`), []);
+  const onPath = withLines('concurrency: 1').replace('127.0.0.1:6380', 'unix:/tmp/x');
+  assert.deepEqual(faultsOf(`workers: 4\n${onPath}`), []);
+});

@@ -3,6 +3,7 @@
  * made of it, and step over whatever the schema already refuses: so a file with a mistyped duration still
  * hears about its missing upstream in the same breath.
  */
+import { availableParallelism } from 'node:os';
 import { CommandTable } from '../commands/lookup.ts';
 import { faultOfRule } from '../session/users.ts';
 import { canonicalAddress, isLoopback, parseAddress, parseServer } from './address.ts';
@@ -21,6 +22,7 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
       ...faults(raw, path),
+      ...concurrency(raw, path),
       ...goesWith(raw, [...path, 'external_auth', 'tls'], 'cert', 'key'),
       ...goesWith(raw, [...path, 'external_auth', 'tls'], 'key', 'cert'),
       ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, path, user)),
@@ -48,6 +50,20 @@ function emptyMappings(raw: unknown): Finding[] {
     const reason = `found an empty mapping, allowed at least one ${key.slice(0, -1)}`;
     return [{ path: [key], at: 'value', reason }];
   });
+}
+
+/** Workers count for themselves: each gets a part, and a part is at least one. */
+function concurrency(raw: unknown, listener: Path): Finding[] {
+  const path = [...listener, 'concurrency'];
+  const places = valueAt(raw, path);
+  const workers = valueAt(raw, ['workers']);
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  if (typeof places !== 'number' || typeof count !== 'number' || places >= count) return [];
+  const listen = valueAt(raw, [...listener, 'listen']);
+  // One worker alone serves a path.
+  if (places < 1 || (typeof listen === 'string' && listen.startsWith('unix:'))) return [];
+  const reason = `found ${places}, allowed at least one for each of the ${count} workers: set workers to ${places} or less`;
+  return [{ path, at: 'value', reason }];
 }
 
 /** A fault may name a command that nobody knows, and a delay must say how long. */

@@ -48,6 +48,8 @@ export interface ListenerConfig {
   /** Null: the passwords of `users` decide. */
   readonly externalAuth: ExternalAuthConfig | null;
   readonly maxConnections: number;
+  /** Commands under way over all clients of all workers; null: unlimited. */
+  readonly concurrency: number | null;
   /** 0: never. */
   readonly idleTimeoutMs: number;
   /** Lower case. */

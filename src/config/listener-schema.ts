@@ -1,6 +1,6 @@
 /** The part of the schema below `listeners.<name>`. */
 import * as z from 'zod';
-import { externalAuthSchema, faultSchema } from './access-schema.ts';
+import { concurrencySchema, externalAuthSchema, faultSchema } from './access-schema.ts';
 import type {
   ListenerConfig,
   ListenerLimits,
@@ -41,6 +41,7 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
       idle_timeout: duration('A silent client is closed after this; 0s: never.', 'zero').prefault(
         '0s',
       ),
+      concurrency: concurrencySchema().prefault('unlimited'),
       custom_commands: z
         .array(text('A command.', 'the name of a command', WORD))
         .describe('Commands of modules: their first argument is taken for the key.')
@@ -63,6 +64,7 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
         users: value.users,
         externalAuth: value.external_auth ?? null,
         maxConnections: value.max_connections,
+        concurrency: value.concurrency === 'unlimited' ? null : value.concurrency,
         idleTimeoutMs: value.idle_timeout,
         customCommands: value.custom_commands.map((name) => name.toLowerCase()),
         routes: value.routes,
