@@ -41,7 +41,7 @@ import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
 import { ExternalAuth } from './session/external-auth.ts';
 import { ListenerFigures } from './session/figures.ts';
-import type { SessionHost } from './session/host.ts';
+import type { ListenerHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
 import { Users } from './session/users.ts';
 import type { Address, TlsOptions } from './upstream/dial.ts';
@@ -63,7 +63,7 @@ export type UpstreamGroup = Shards | Cluster;
 /** What a listener is apart from its socket. */
 interface ListenerSettings {
   readonly options: ListenerOptions;
-  readonly host: Omit<SessionHost, 'onClosed'>;
+  readonly host: ListenerHost;
 }
 
 /** What there is to keep. */

@@ -182,6 +182,7 @@ function listenerFamilies(): Family[] {
     counted('rate_limited', 'rateLimited', 'Commands that waited for the rate of their user.'),
     counted('commands', 'commands', 'Commands received, those answered here included.'),
     counted('error_replies', 'errorReplies', 'Error replies to clients, whoever made them.'),
+    counted('monitor_lines_left_out', 'monitorLinesLeftOut', 'Lines of MONITOR not shown.'),
     counted('concurrency_waits', 'concurrencyWaits', 'Commands that waited for concurrency.'),
     counted('fault_delays', 'faultDelays', 'Commands answered late on purpose.'),
     counted('fault_errors', 'faultErrors', 'Commands answered with an error on purpose.'),

@@ -27,6 +27,7 @@ export const LISTENER_COUNTS = [
   'rateLimited',
   'commands',
   'errorReplies',
+  'monitorLinesLeftOut',
   'concurrencyWaits',
   'faultDelays',
   'faultErrors',

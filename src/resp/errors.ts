@@ -14,6 +14,9 @@ export const NOAUTH = 'NOAUTH Authentication required.';
 export const INVALID_PASSWORD = 'ERR invalid password';
 export const WRONGPASS = 'WRONGPASS invalid username-password pair';
 export const NO_PASSWORD_SET = 'ERR Client sent AUTH, but no password is set';
+export const MONITOR_IN_MULTI = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+/** To a client in MONITOR, in Redis's words. */
+export const MONITOR_READS_NO_KEYS = "ERR Replica can't interact with the keyspace";
 /** Of external authentication: refused without a message, and no answer. */
 export const UNAUTHORIZED = 'ERR unauthorized';
 export const EXTERNAL_AUTH_FAILED = 'ERR external authentication failed';

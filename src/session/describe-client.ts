@@ -39,9 +39,10 @@ export function describeClient(session: Session, tick: Tick): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** In the order of Redis: subscribed, in MULTI, waiting, not evicted. */
+/** In the order of Redis: watching all, subscribed, in MULTI, waiting, not evicted. */
 function flagsOf(session: Session): string {
   const flags = [
+    session.isMonitor && 'O',
     session.isSubscribed && 'P',
     session.transaction?.isCollecting && 'x',
     session.wait !== null && 'b',

@@ -25,6 +25,8 @@ export class ListenerFigures {
   rateLimited = 0;
   commands = 0;
   errorReplies = 0;
+  /** Of MONITOR, over all who watch. */
+  monitorLinesLeftOut = 0;
   /** Commands that waited because so many others were under way. */
   concurrencyWaits = 0;
   /** Commands answered late, and with an error, on purpose. */

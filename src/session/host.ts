@@ -7,6 +7,7 @@ import type { Channels } from '../routing/channels.ts';
 import type { Authenticator } from './authenticator.ts';
 import type { Clients } from './clients.ts';
 import type { ListenerFigures } from './figures.ts';
+import type { Monitors } from './monitors.ts';
 import type { Session } from './session.ts';
 import type { Users } from './users.ts';
 
@@ -34,5 +35,11 @@ export interface SessionHost {
   readonly clients: Clients;
   readonly figures: ListenerFigures;
   readonly version: string;
+  readonly monitors: Monitors;
+  /** The path clients come by; null: they have addresses. */
+  readonly unixPath: string | null;
   onClosed(session: Session): void;
 }
+
+/** What a listener is given; the rest it knows itself. */
+export type ListenerHost = Omit<SessionHost, 'monitors' | 'unixPath' | 'onClosed'>;

@@ -19,8 +19,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../core/log.ts';
 import { quiet } from '../core/quiet.ts';
 import { clearStaleSocket } from '../core/unix-socket.ts';
-import type { SessionHost } from './host.ts';
+import type { ListenerHost, SessionHost } from './host.ts';
 import { keepRights } from './login.ts';
+import { Monitors } from './monitors.ts';
 import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
 import { Session } from './session.ts';
 
@@ -55,21 +56,23 @@ const DRAIN_MS_MAX = 10_000;
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 export class Listener {
-  host: Omit<SessionHost, 'onClosed'>;
+  host: ListenerHost;
   #options: ListenerOptions;
   readonly #log: Log;
   readonly #server: Server;
   readonly #sessions: Set<Session> = new Set();
+  readonly #monitors: Monitors;
   #sessionHost: SessionHost;
   /** Null: connections are plain. */
   #secure: TlsServer | null;
   #idleTimer: NodeJS.Timeout | null = null;
   #draining = false;
 
-  constructor(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>, log: Log) {
+  constructor(options: ListenerOptions, host: ListenerHost, log: Log) {
     this.#options = options;
     this.host = host;
     this.#log = log;
+    this.#monitors = new Monitors(options.name, host.clients, host.figures);
     this.#sessionHost = this.#hostOfSessions(host);
     this.#secure = options.tls === null ? null : this.#createTls(options.tls);
     this.#server = createServer(
@@ -89,7 +92,7 @@ export class Listener {
    * Everything but the address, for clients that are here and those to come. Handshakes under way end with
    * the certificate they began with. `options.address` is not looked at.
    */
-  configure(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>): void {
+  configure(options: ListenerOptions, host: ListenerHost): void {
     const isSameTls = isDeepStrictEqual(options.tls, this.#options.tls);
     this.#options = { ...options, address: this.#options.address };
     const wasJudgedOutside = this.host.authenticator !== null;
@@ -97,6 +100,7 @@ export class Listener {
     this.host.figures.connectionsActive -= this.#sessions.size;
     host.figures.connectionsActive += this.#sessions.size;
     this.host = host;
+    this.#monitors.configure(options.name, host.figures);
     this.#sessionHost = this.#hostOfSessions(host);
     if (!isSameTls) this.#secure = options.tls === null ? null : this.#createTls(options.tls);
     this.#watchIdle();
@@ -106,8 +110,14 @@ export class Listener {
     }
   }
 
-  #hostOfSessions(host: Omit<SessionHost, 'onClosed'>): SessionHost {
-    return { ...host, onClosed: (session) => this.#onClosed(session) };
+  #hostOfSessions(host: ListenerHost): SessionHost {
+    const { address } = this.#options;
+    return {
+      ...host,
+      monitors: this.#monitors,
+      unixPath: address.kind === 'unix' ? address.path : null,
+      onClosed: (session) => this.#onClosed(session),
+    };
   }
 
   get isAccepting(): boolean {
@@ -154,6 +164,7 @@ export class Listener {
     this.#draining = true;
     this.#stopAccepting();
     for (const session of this.#sessions) session.close();
+    this.#monitors.close();
   }
 
   #stopAccepting(): void {
@@ -230,9 +241,9 @@ export class Listener {
   #closeIdle(): void {
     const since = performance.now() - this.#options.idleTimeoutMs;
     for (const session of this.#sessions) {
-      // Who waits for messages may wait as long as he likes, and who is not read is not idle.
       if (session.activeAt > since || session.turnsOpen > 0) continue;
-      if (session.isSubscribed || session.isHeldBack) continue;
+      // Who waits for messages or watches may wait as long as he likes, and who is not read is not idle.
+      if (session.isSubscribed || session.isMonitor || session.isHeldBack) continue;
       this.host.figures.idleClosed++;
       session.close();
     }

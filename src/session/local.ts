@@ -8,10 +8,12 @@ import { RESET_REPLY } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import { encoded } from '../resp/encoder.ts';
-import { NO_PASSWORD_SET, NOT_AN_INTEGER, SYNTAX } from '../resp/errors.ts';
+import { MONITOR_IN_MULTI, NO_PASSWORD_SET, NOT_AN_INTEGER, SYNTAX } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
 import { error, OK, status, type Value } from '../resp/value.ts';
+import { Aside } from './aside.ts';
 import { clientHandlers } from './client-commands.ts';
+import { Gate } from './gate.ts';
 import { Hold } from './hold.ts';
 import { type Credentials, loginHere, loginOutside, strangerOf } from './login.ts';
 import type { Session } from './session.ts';
@@ -35,6 +37,7 @@ const handlers: Readonly<Record<string, Handler>> = {
     return undefined;
   },
   reset,
+  monitor,
   time() {
     const micros = Math.floor((performance.timeOrigin + performance.now()) * 1000);
     return [String(Math.floor(micros / 1e6)), String(micros % 1e6)];
@@ -62,9 +65,11 @@ export function answerAside(
     then(encoded(OK, session.protocol));
     return;
   }
-  const aside = session.openAside(then);
+  const aside = new Aside(then);
+  session.aside = aside;
   const value = handle(session, command, spec);
-  session.closeAside(aside, value);
+  session.aside = null;
+  aside.finish(value, session.protocol);
 }
 
 function handle(session: Session, command: Command, spec: CommandSpec): Value | undefined {
@@ -77,21 +82,42 @@ function handle(session: Session, command: Command, spec: CommandSpec): Value | 
 }
 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
-function reset(session: Session): Value | undefined {
+function reset(session: Session, command: Command): Value | undefined {
   const isElsewhere = session.protocol !== 2 || session.database !== 0;
   const isBare = session.transaction?.isIdle ?? true;
   if ((isElsewhere || !isBare) && session.postpone()) return undefined;
   session.transaction?.end();
-  session.gateTransaction(false);
+  session.gate(Gate.transaction, false);
   session.subscriber?.release();
   session.protocol = 2;
   session.database = 0;
+  command.database = 0;
+  session.setMonitor(false);
   session.name = '';
   session.noEvict = false;
   session.noTouch = false;
   session.setReplyMode('on');
   session.becomeUser(strangerOf(session.host));
   return status(RESET_REPLY);
+}
+
+/**
+ * https://redis.io/commands/monitor. It begins when all before it is answered and the other workers know of it,
+ * so that every line comes behind its `+OK`, and no later command is missed.
+ */
+function monitor(session: Session, command: Command): Value | undefined {
+  if (session.aside !== null) return error(MONITOR_IN_MULTI);
+  // Redis says nothing either to who watches already.
+  if (session.isMonitor || session.postpone()) return undefined;
+  const answerLater = session.defer(command);
+  session.hold(Hold.answer);
+  session.host.monitors.prepare(() => {
+    if (session.isClosed) return;
+    answerLater(OK);
+    session.setMonitor(true);
+    session.release(Hold.answer);
+  });
+  return undefined;
 }
 
 /** https://redis.io/commands/auth */

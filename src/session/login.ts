@@ -88,8 +88,19 @@ function settle(session: Session, username: string, verdict: Verdict): string | 
     return verdict.kind === 'refused' ? externalRefusal(verdict.message) : UNAUTHORIZED;
   }
   session.becomeUser(user, username === '' ? DEFAULT_USER : username);
-  if (verdict.expiresAtMs !== null) session.expireIn(verdict.expiresAtMs - Date.now());
+  if (verdict.expiresAtMs !== null) limit(session, verdict.expiresAtMs - Date.now());
   return null;
+}
+
+/** The login ends after that time. */
+function limit(session: Session, ms: number): void {
+  if (ms > 0) {
+    session.expiry.set(ms, () => limit(session, 0));
+    return;
+  }
+  session.becomeUser(undefined);
+  // Messages must not go on coming, and nothing else would tell that they do not.
+  if (session.isSubscribed) session.finish();
 }
 
 /** Undefined: none at all. */

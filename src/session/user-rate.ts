@@ -3,11 +3,12 @@
  *
  *   session ── admit ──▶ tokens left, nobody waits: runs
  *      ▲                 else: its command is put back, and it is not read until its turn comes
- *      └── runAdmitted ── first of the line, one token, one command; whoever has more goes to the end
+ *      └── runNext ── first of the line, one token, one command; whoever has more goes to the end
  *
  * Nothing is refused and nothing is stored: what is too fast waits in the client's socket. A line of one
  * place per client is as fair as it gets: who sends much waits behind those who send little.
  */
+import { Alarm } from '../core/alarm.ts';
 import { Rate } from '../core/rate.ts';
 
 export interface Waiter {
@@ -15,15 +16,11 @@ export interface Waiter {
   runAdmitted(): boolean;
 }
 
-/** A timer that is due later would be rounded to 1 ms by Node, and the longest it knows is 24 days. */
-const WAIT_MS_MIN = 1;
-const WAIT_MS_MAX = 2 ** 31 - 1;
-
 export class UserRate {
   readonly #rate: Rate;
   /** In the order of their turns; no more than there are clients. */
   readonly #waiting: Set<Waiter> = new Set();
-  #timer: NodeJS.Timeout | null = null;
+  readonly #alarm = new Alarm();
 
   constructor(perSecond: number) {
     this.#rate = new Rate(perSecond, performance.now());
@@ -33,7 +30,7 @@ export class UserRate {
   admit(waiter: Waiter): boolean {
     if (this.#waiting.size === 0 && this.#rate.take(performance.now())) return true;
     this.#waiting.add(waiter);
-    this.#timer ??= this.#wait();
+    if (!this.#alarm.isSet) this.#wait();
     return false;
   }
 
@@ -42,10 +39,9 @@ export class UserRate {
     this.#waiting.delete(waiter);
   }
 
-  #wait(): NodeJS.Timeout {
-    const ms = this.#rate.msToToken(performance.now());
-    const due = Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, Math.ceil(ms)));
-    return setTimeout(() => this.#serve(), due).unref();
+  #wait(): void {
+    const ms = Math.ceil(this.#rate.msToToken(performance.now()));
+    this.#alarm.set(ms, () => this.#serve());
   }
 
   #serve(): void {
@@ -56,6 +52,46 @@ export class UserRate {
       this.#waiting.delete(waiter);
       if (!waiter.runAdmitted()) this.#rate.giveBack();
     }
-    this.#timer = this.#waiting.size > 0 ? this.#wait() : null;
+    if (this.#waiting.size > 0) this.#wait();
+  }
+}
+
+/** A client whose command waits for its place. */
+export interface Paced {
+  /** Runs the command that was put back, if nothing else keeps it from that. */
+  runNext(): void;
+}
+
+/** One client in the lines of its users. */
+export class Pace implements Waiter {
+  readonly #client: Paced;
+  #rate: UserRate | null = null;
+  /** The command at hand has its place. */
+  #isAdmitted = false;
+
+  constructor(client: Paced) {
+    this.#client = client;
+  }
+
+  /** The rate that counts from now on; null: none. */
+  follow(rate: UserRate | null): void {
+    this.#rate?.forget(this);
+    this.#rate = rate;
+  }
+
+  /** May the command at hand run now? If not, `runNext` will be called when it may. */
+  admits(): boolean {
+    if (this.#rate === null) return true;
+    if (!this.#isAdmitted) return this.#rate.admit(this);
+    this.#isAdmitted = false;
+    return true;
+  }
+
+  runAdmitted(): boolean {
+    this.#isAdmitted = true;
+    this.#client.runNext();
+    const isUsed = !this.#isAdmitted;
+    this.#isAdmitted = false;
+    return isUsed;
   }
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { until } from '../support/bounded.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { startTidegate, type Tidegate } from '../support/tidegate.ts';
+import { configAt, freePlaces, reloadWell, startAt } from '../support/reload.ts';
+import { type Section, startTidegate, type Tidegate } from '../support/tidegate.ts';
 import type { Wire } from '../support/wire.ts';
 
 const RATE = 400;
@@ -118,4 +119,22 @@ test('several workers share the rate: each client gets the part of its worker', 
     seconds > 0.95 && seconds < 2.5,
     `half of them at once, half at half the rate: ${seconds} s`,
   );
+});
+
+test('a reload may raise the rate that clients wait for, or take it away', async () => {
+  const places = await freePlaces();
+  const first = { servers: [server.address] };
+  const withRate = (rate: string | null): Section => ({
+    users: [{ name: 'default', password: 'p', ...(rate === null ? {} : { rate }) }],
+  });
+  await using own = await startAt(configAt(places, { first }, withRate('1/h')));
+  await using wire = await own.connect({ auth: ['p'], timeoutMs: 10_000 });
+  wire.write('*1\r\n$4\r\nPING\r\n'.repeat(500));
+  assert.equal(await wire.read(), '+PONG\r\n');
+  await reloadWell(own, configAt(places, { first }, withRate('100/s')));
+  await wire.readAll(150);
+  await reloadWell(own, configAt(places, { first }, withRate(null)));
+  const startedAt = performance.now();
+  await wire.readAll(349);
+  assert.ok(performance.now() - startedAt < 1000);
 });
