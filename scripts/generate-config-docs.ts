@@ -47,6 +47,7 @@ admin: { listen: 127.0.0.1:9901 }
   in redis.conf. **Rates** are \`100/s\`, \`600/m\`. Only 0 may stand without its unit.
 - **Addresses** are \`host:port\`, \`"[v6]:port"\` (in quotes, because YAML takes brackets for a list) or \`unix:/path\`.
 - **Secrets** are text in quotes, \`{env: NAME}\` or \`{file: path}\`; one line break at the end of the file is dropped.
+  Passwords of users and upstreams that stand in files may be exchanged there while the gateway runs.
 - **Relative paths** start from the folder of the configuration file.
 - **Names** of listeners and upstreams are letters, digits and \`.\` \`_\` \`-\`.
 

@@ -11,18 +11,26 @@
  * whose address is equal keeps its socket and its clients, whatever else of it changed.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Backend } from './backend/backend.ts';
+import { Line, limitConcurrency } from './backend/concurrency.ts';
+import { injectFaults } from './backend/faults.ts';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
+import { isSame } from './config/changes.ts';
 import type {
   AuthConfig,
   ClusterConfig,
   Config,
   ListenerConfig,
   RouteConfig,
+  SecretConfig,
   UpstreamConfig,
+  UpstreamTlsConfig,
 } from './config/config.ts';
+import { secretFilesIn } from './config/file-secrets.ts';
 import type { Log } from './core/log.ts';
 import { quiet } from './core/quiet.ts';
+import { type Secret, SecretFiles } from './core/secret-files.ts';
 import { Tick } from './core/tick.ts';
 import { Cluster, type ClusterOptions } from './routing/cluster.ts';
 import { Hubs } from './routing/hub.ts';
@@ -31,11 +39,13 @@ import { Router } from './routing/router.ts';
 import { Shards, type ShardsOptions } from './routing/shards.ts';
 import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
+import { ExternalAuth } from './session/external-auth.ts';
 import { ListenerFigures } from './session/figures.ts';
-import type { SessionHost } from './session/host.ts';
+import type { ListenerHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
 import { Users } from './session/users.ts';
-import type { Address } from './upstream/dial.ts';
+import type { Address, TlsOptions } from './upstream/dial.ts';
+import type { Credentials } from './upstream/handshake.ts';
 import type { UpstreamOptions } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
 
@@ -53,7 +63,7 @@ export type UpstreamGroup = Shards | Cluster;
 /** What a listener is apart from its socket. */
 interface ListenerSettings {
   readonly options: ListenerOptions;
-  readonly host: Omit<SessionHost, 'onClosed'>;
+  readonly host: ListenerHost;
 }
 
 /** What there is to keep. */
@@ -64,6 +74,17 @@ interface Parts {
   readonly listeners: ReadonlyMap<string, Listener>;
   /** By name: who moves to another address is counted on. */
   readonly figures: ReadonlyMap<string, ListenerFigures>;
+  /** By listener name: who is under way there counts, whatever else has changed. */
+  readonly lines: ReadonlyMap<string, Line>;
+  /** By listener name, where one is configured. */
+  readonly auths: ReadonlyMap<string, ExternalAuth>;
+}
+
+/** What stays with a listener's name. */
+interface OfListener {
+  readonly figures: ListenerFigures;
+  readonly line: Line;
+  readonly auth: ExternalAuth | null;
 }
 
 /** A configuration made real, in force or not yet. */
@@ -71,6 +92,7 @@ interface Draft extends Parts {
   /** Those that were not in force before. */
   readonly newGroups: readonly UpstreamGroup[];
   readonly newListeners: readonly Listener[];
+  readonly newAuths: readonly ExternalAuth[];
   /** For listeners in force before, what they become. */
   readonly changes: ReadonlyMap<Listener, ListenerSettings>;
 }
@@ -87,6 +109,7 @@ export class Worker {
   readonly hubs: Hubs = new Hubs();
   readonly #log: Log;
   readonly #identity: WorkerIdentity;
+  readonly #secrets: SecretFiles;
   readonly #tick = new Tick();
   #current: Draft;
   #prepared: Draft | null = null;
@@ -102,6 +125,7 @@ export class Worker {
   ) {
     this.#log = log;
     this.#identity = identity;
+    this.#secrets = new SecretFiles(log);
     this.clients = new Clients(this.#tick, log, identity, ask);
     this.#current = this.#draft(config, NOTHING, bound);
   }
@@ -121,6 +145,7 @@ export class Worker {
 
   /** Resolves once clients can connect everywhere. Whoever knows no server yet has no connection to lend. */
   async listen(): Promise<void> {
+    await Promise.all(this.#current.newAuths.map((auth) => auth.open()));
     const groups = [...this.groups.values()];
     await quiet(() => groups.every(isSurveyed), OPEN_MS_MAX);
     for (const listener of this.listeners) await listener.listen();
@@ -132,6 +157,7 @@ export class Worker {
     await this.abort();
     const draft = this.#draft(config, this.#current, bound);
     try {
+      await Promise.all(draft.newAuths.map((auth) => auth.open()));
       for (const listener of draft.newListeners) await open(listener);
     } catch (error) {
       await discard(draft);
@@ -153,6 +179,9 @@ export class Worker {
     for (const each of before.listeners.values()) if (!listeners.has(each)) this.#drain(each);
     const groups = new Set(after.groups.values());
     for (const each of before.groups.values()) if (!groups.has(each)) this.#retire(each);
+    this.#secrets.retain(new Set(secretFilesIn(after.config)));
+    const auths = new Set(after.auths.values());
+    for (const each of before.auths.values()) if (!auths.has(each)) retireAuth(each);
   }
 
   async abort(): Promise<void> {
@@ -169,6 +198,8 @@ export class Worker {
     for (const listener of [...this.listeners, ...this.#draining]) listener.close();
     this.clients.close();
     this.hubs.close();
+    for (const auth of this.#current.auths.values()) auth.close();
+    this.#secrets.close();
     const groups = [...this.groups.values(), ...this.#retiring];
     await Promise.all(groups.map((group) => group.close()));
     await this.abort();
@@ -207,18 +238,24 @@ export class Worker {
     const groups = new Map<string, UpstreamGroup>();
     for (const [name, upstream] of Object.entries(config.upstreams)) {
       const kept = inForce.groups.get(name);
-      if (kept !== undefined && isDeepStrictEqual(upstream, inForce.config.upstreams[name])) {
+      if (kept !== undefined && isSame(upstream, inForce.config.upstreams[name])) {
         groups.set(name, kept);
         continue;
       }
-      const group =
-        upstream.cluster === null
-          ? new Shards(shardsOptions(name, upstream), this.#tick, this.#log)
-          : new Cluster(clusterOptions(name, upstream, upstream.cluster), this.#tick, this.#log);
+      const group = this.#groupOf(name, upstream);
       made.push(group);
       groups.set(name, group);
     }
     return groups;
+  }
+
+  #groupOf(name: string, upstream: UpstreamConfig): UpstreamGroup {
+    const { cluster } = upstream;
+    if (cluster === null) {
+      return new Shards(shardsOptions(name, upstream, this.#secrets), this.#tick, this.#log);
+    }
+    const options = clusterOptions(name, upstream, cluster, this.#secrets);
+    return new Cluster(options, this.#tick, this.#log);
   }
 
   #draftListeners(
@@ -226,45 +263,55 @@ export class Worker {
     inForce: Parts,
     groups: Draft['groups'],
     bound: Bound,
-  ): Pick<Draft, 'listeners' | 'newListeners' | 'changes' | 'figures'> {
+  ): Omit<Draft, 'config' | 'groups' | 'newGroups'> {
     const listeners = new Map<string, Listener>();
     const newListeners: Listener[] = [];
     const changes = new Map<Listener, ListenerSettings>();
     const figures = new Map<string, ListenerFigures>();
+    const lines = new Map<string, Line>();
+    const auths = new Map<string, ExternalAuth>();
+    const newAuths: ExternalAuth[] = [];
     for (const [name, listener] of Object.entries(config.listeners)) {
       // The kernel deals out TCP connections over workers; a path is one worker's alone.
       if (listener.listen.kind === 'unix' && this.#identity.index > 0) continue;
       const counted = inForce.figures.get(name) ?? new ListenerFigures();
       figures.set(name, counted);
+      const line = inForce.lines.get(name) ?? new Line();
+      lines.set(name, line);
+      const auth = this.#authOf(name, listener, inForce);
+      if (auth !== null) {
+        auths.set(name, auth);
+        if (auth !== inForce.auths.get(name)) newAuths.push(auth);
+      }
       const place = placeOf(name, listener);
       const kept = inForce.listeners.get(place);
       if (kept !== undefined && isUnchanged(name, listener, kept, inForce, groups)) {
         listeners.set(place, kept);
         continue;
       }
-      const settings = this.#settings(name, atBound(listener, bound[name]), groups, counted);
+      const placed = atBound(listener, bound[name]);
+      const settings = this.#settings(name, placed, groups, { figures: counted, line, auth });
       if (kept !== undefined) changes.set(kept, settings);
       const made = kept ?? new Listener(settings.options, settings.host, this.#log);
       if (kept === undefined) newListeners.push(made);
       listeners.set(place, made);
     }
-    return { listeners, newListeners, changes, figures };
+    return { listeners, newListeners, changes, figures, lines, auths, newAuths };
   }
 
   #settings(
     name: string,
     config: ListenerConfig,
     groups: ReadonlyMap<string, UpstreamGroup>,
-    figures: ListenerFigures,
+    own: OfListener,
   ): ListenerSettings {
-    const routes = config.routes.map((route) => makeRoute(route, groups));
     const { tls, limits } = config;
     const table = new CommandTable(config.customCommands);
-    const backend = new Router(
-      routes,
+    const router = new Router(
+      config.routes.map((route) => makeRoute(route, groups)),
       config.caseInsensitivePrefixes,
       UNKNOWN,
-      about(VERSION, this.clients, figures),
+      about(VERSION, this.clients, own.figures),
       this.hubs,
     );
     return {
@@ -280,8 +327,8 @@ export class Worker {
         reusePort: this.#identity.count > 1,
       },
       host: {
-        backend,
-        channels: backend.channels,
+        backend: this.#layered(router, config, own),
+        channels: router.channels,
         table,
         limits: {
           bulkBytesMax: limits.maxBulkBytes,
@@ -292,12 +339,53 @@ export class Worker {
           outputBytesMax: limits.maxOutputBufferBytes,
         },
         tick: this.#tick,
-        users: config.users.length === 0 ? null : new Users(config.users, table),
+        users: this.#usersOf(config, table),
+        authenticator: own.auth,
         clients: this.clients,
-        figures,
+        figures: own.figures,
         version: VERSION,
       },
     };
+  }
+
+  /** What stands in front of the router, from the inside out. */
+  #layered(router: Router, config: ListenerConfig, { figures, line }: OfListener): Backend {
+    const { faults } = config;
+    let backend: Backend = router;
+    if (faults.length > 0) backend = injectFaults(faults, figures, this.#tick)(backend);
+    // Outermost: a command is under way until its client has the answer.
+    const places = this.#placesOf(config);
+    return places === null ? backend : limitConcurrency(line, places, figures)(backend);
+  }
+
+  /** Of the commands under way at one time, this worker's; the parts of all workers add up to the whole. */
+  #placesOf({ concurrency, listen }: ListenerConfig): number | null {
+    const { index, count } = this.#identity;
+    if (concurrency === null || listen.kind === 'unix') return concurrency;
+    return Math.max(1, Math.floor((concurrency + count - 1 - index) / count));
+  }
+
+  /** The one in force, if nothing of it has changed. */
+  #authOf(name: string, { externalAuth }: ListenerConfig, inForce: Parts): ExternalAuth | null {
+    if (externalAuth === null) return null;
+    const before = inForce.config.listeners[name]?.externalAuth;
+    const kept = inForce.auths.get(name);
+    if (kept !== undefined && isDeepStrictEqual(externalAuth, before)) return kept;
+    const { tls } = externalAuth;
+    const options = { ...externalAuth, listener: name, tls: tls === null ? null : pemsOf(tls) };
+    return new ExternalAuth(options, this.#log);
+  }
+
+  /** Clients are dealt out over the workers, and nobody counts them all: each worker gives an equal part. */
+  #usersOf({ users, listen }: ListenerConfig, table: CommandTable): Users | null {
+    if (users.length === 0) return null;
+    const parts = listen.kind === 'tcp' ? this.#identity.count : 1;
+    const living = users.map(({ passwords, rate, ...user }) => ({
+      ...user,
+      passwords: passwords.map((password) => livingSecret(password, this.#secrets)),
+      rate: rate === null ? null : rate / parts,
+    }));
+    return new Users(living, table);
   }
 }
 
@@ -307,6 +395,8 @@ const NOTHING: Parts = {
   groups: new Map(),
   listeners: new Map(),
   figures: new Map(),
+  lines: new Map(),
+  auths: new Map(),
 };
 
 function isSurveyed(group: UpstreamGroup): boolean {
@@ -335,8 +425,7 @@ function isUnchanged(
   inForce: Parts,
   groups: ReadonlyMap<string, UpstreamGroup>,
 ): boolean {
-  if (kept.name !== name || !isDeepStrictEqual(config, inForce.config.listeners[name]))
-    return false;
+  if (kept.name !== name || !isSame(config, inForce.config.listeners[name])) return false;
   return config.routes
     .flatMap(({ upstream, readUpstream, mirror }) => [
       upstream,
@@ -355,8 +444,14 @@ async function open(listener: Listener): Promise<void> {
   }
 }
 
-async function discard({ newListeners, newGroups }: Draft): Promise<void> {
+/** Nobody asks it any more; what it was asked before is answered first. */
+function retireAuth(auth: ExternalAuth): void {
+  void quiet(() => auth.isIdle, RETIRE_MS_MAX).then(() => auth.close());
+}
+
+async function discard({ newListeners, newGroups, newAuths }: Draft): Promise<void> {
   for (const listener of newListeners) listener.close();
+  for (const auth of newAuths) auth.close();
   await Promise.all(newGroups.map((group) => group.close()));
 }
 
@@ -393,14 +488,19 @@ function clusterOptions(
   name: string,
   upstream: UpstreamConfig,
   cluster: ClusterConfig,
+  secrets: SecretFiles,
 ): ClusterOptions {
   const { readPolicy, zone, redirectsMax, topology, auth, credentials } = cluster;
-  const own = new Map(credentials.map((each) => [canonicalAddress(each.server), each.auth]));
+  // Once for all nodes, those to come included: what the configuration says of a file grows old.
+  const common = credentialsOf(auth, secrets);
+  const own = new Map(
+    credentials.map((each) => [canonicalAddress(each.server), credentialsOf(each.auth, secrets)]),
+  );
   return {
     name,
     seeds: upstream.servers.map(({ address }) => address),
     optionsOf: (address, nodeName) => ({
-      ...serverOptions(address, nodeName, own.get(nodeName) ?? auth, upstream),
+      ...serverOptions(address, nodeName, own.get(nodeName) ?? common, upstream),
       readsReplica: readPolicy !== 'primary',
       ownTimeoutMs: Math.max(upstream.opTimeoutMs, topology.timeoutMs),
     }),
@@ -416,11 +516,15 @@ function clusterOptions(
   };
 }
 
-function shardsOptions(name: string, upstream: UpstreamConfig): ShardsOptions {
+function shardsOptions(
+  name: string,
+  upstream: UpstreamConfig,
+  secrets: SecretFiles,
+): ShardsOptions {
   return {
     name,
     servers: upstream.servers.map(({ address, weight, auth }) => ({
-      ...serverOptions(address, address.text, auth, upstream),
+      ...serverOptions(address, address.text, credentialsOf(auth, secrets), upstream),
       weight,
     })),
     distribution: upstream.distribution,
@@ -438,23 +542,15 @@ function shardsOptions(name: string, upstream: UpstreamConfig): ShardsOptions {
 function serverOptions(
   address: Address,
   name: string,
-  auth: AuthConfig | null,
+  credentials: Credentials | null,
   upstream: UpstreamConfig,
 ): UpstreamOptions {
   const { tls } = upstream;
   return {
     name,
     address,
-    tls:
-      tls === null
-        ? null
-        : {
-            ca: tls.ca?.pem ?? null,
-            cert: tls.cert?.pem ?? null,
-            key: tls.key?.pem ?? null,
-            serverName: tls.serverName,
-          },
-    credentials: auth === null ? null : { username: auth.username ?? '', password: auth.password },
+    tls: tls === null ? null : pemsOf(tls),
+    credentials,
     database: upstream.database,
     connections: upstream.connections,
     dedicatedMax: upstream.dedicatedMax,
@@ -466,5 +562,30 @@ function serverOptions(
     reply: { bytesMax: upstream.limits.maxReplyBytes, nestingMax: upstream.limits.maxNesting },
     flushBytesMin: upstream.flush.maxBytes,
     flushTimeoutMs: upstream.flush.timeoutMs,
+  };
+}
+
+function credentialsOf(auth: AuthConfig | null, secrets: SecretFiles): Credentials | null {
+  if (auth === null) return null;
+  const { username, password } = auth;
+  const secret = livingSecret(password, secrets);
+  return {
+    username: username ?? '',
+    get password() {
+      return secret.text;
+    },
+  };
+}
+
+function livingSecret({ text, file }: SecretConfig, secrets: SecretFiles): Secret {
+  return file === null ? { text } : secrets.open(file, text);
+}
+
+function pemsOf(tls: UpstreamTlsConfig): TlsOptions {
+  return {
+    ca: tls.ca?.pem ?? null,
+    cert: tls.cert?.pem ?? null,
+    key: tls.key?.pem ?? null,
+    serverName: tls.serverName,
   };
 }

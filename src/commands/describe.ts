@@ -31,7 +31,6 @@ const FLAG_ORDER: readonly (keyof typeof Flag)[] = [
   'asking',
   'fast',
   'no_auth',
-  'may_replicate',
   'no_mandatory_keys',
   'no_async_loading',
   'no_multi',

@@ -67,6 +67,8 @@ export interface CommandFact {
   readonly merge?: Merge;
   readonly doorNote?: string;
   readonly cacheable?: boolean;
+  /** Arguments that are passwords: all, or so many behind a word. */
+  readonly secrets?: 'all' | Readonly<Record<string, number>>;
   readonly complexity?: string;
   readonly deprecated?: string;
   readonly replacement?: readonly string[];

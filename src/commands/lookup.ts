@@ -116,6 +116,7 @@ export const UNKNOWN: CommandSpec = {
   why: null,
   wait: null,
   atOnce: false,
+  secrets: null,
   since: '',
   group: '',
   subcommands: null,
@@ -245,7 +246,7 @@ function specOfRow(
 ): CommandSpec {
   const [name, arity, flags, categories, keys, firstKey, lastKey, keyStep] = row;
   const [, , , , , , , , tipsPlace, door, whyPlace, cacheable, sincePlace, groupPlace] = row;
-  const [, , , , , , , , , , , , , , wait, atOnce, whileSubscribed, over, merge] = row;
+  const [, , , , , , , , , , , , , , wait, atOnce, whileSubscribed, secrets, over, merge] = row;
   const keySpecs = keys.map((place) => KEY_SPECS[place]!);
   const tips = TIPS[tipsPlace]!;
   return {
@@ -272,6 +273,7 @@ function specOfRow(
     why: whyPlace < 0 ? null : TEXTS[whyPlace]!,
     wait,
     atOnce: atOnce === 1,
+    secrets,
     since: TEXTS[sincePlace]!,
     group: TEXTS[groupPlace]!,
     subcommands,

@@ -6,7 +6,7 @@
  * reads key positions from them.
  */
 
-/** Bits of `CommandSpec.flags`, in the words of `COMMAND INFO`. */
+/** Bits of `CommandSpec.flags`, in the words of `COMMAND INFO`, but for `may_replicate`, which servers keep to themselves. */
 export const Flag = {
   write: 0x1,
   readonly: 0x2,
@@ -184,7 +184,7 @@ export type Merge =
  * - `subscribe`: joins the client to subscriptions that all clients share
  * - `block`: may wait at its server, then on a connection lent to this client alone
  * - `transaction`: MULTI, EXEC and those that belong to them; on a connection lent for as long
- * - `lease`: needs a connection of its own in a way this version does not know (MONITOR)
+ * - `lease`: needs a connection of its own in a way this version does not know
  * - `refuse`: cannot work through a door; `why` is the sentence for the client
  */
 export type Door =
@@ -207,6 +207,9 @@ export interface WaitSpec {
   readonly keyword?: string;
   readonly unit: 's' | 'ms';
 }
+
+/** Arguments that are passwords: all of them, or so many behind a word (upper case). */
+export type Secrets = 'all' | Readonly<Record<string, number>>;
 
 export interface CommandSpec {
   /** Dense index, stable within one build: figures per command are arrays indexed by it. */
@@ -249,6 +252,8 @@ export interface CommandSpec {
   readonly wait: WaitSpec | null;
   /** Inside MULTI it is not queued but runs. */
   readonly atOnce: boolean;
+  /** What nobody may be shown; null: nothing. */
+  readonly secrets: Secrets | null;
   /** Which versions know it, for documentation: `redis 1.0.0`, `valkey 9.0.0`. */
   readonly since: string;
   readonly group: string;

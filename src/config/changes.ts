@@ -1,6 +1,7 @@
 /** What is different between two configurations, by name: for whoever asked for a reload. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config.ts';
+import { withoutFileTexts } from './file-secrets.ts';
 
 export interface Changes {
   readonly listeners: SectionChanges;
@@ -13,6 +14,11 @@ export interface SectionChanges {
   readonly added: readonly string[];
   readonly changed: readonly string[];
   readonly removed: readonly string[];
+}
+
+/** As far as a reload concerns it: secrets in files are exchanged there. */
+export function isSame(one: unknown, other: unknown): boolean {
+  return isDeepStrictEqual(withoutFileTexts(one), withoutFileTexts(other));
 }
 
 export function changesBetween(before: Config, after: Config): Changes {
@@ -32,7 +38,7 @@ function sectionChanges(
   return {
     added: names.filter((name) => !Object.hasOwn(before, name)),
     changed: names.filter(
-      (name) => Object.hasOwn(before, name) && !isDeepStrictEqual(before[name], after[name]),
+      (name) => Object.hasOwn(before, name) && !isSame(before[name], after[name]),
     ),
     removed: Object.keys(before).filter((name) => !Object.hasOwn(after, name)),
   };

@@ -3,6 +3,7 @@
  * made of it, and step over whatever the schema already refuses: so a file with a mistyped duration still
  * hears about its missing upstream in the same breath.
  */
+import { availableParallelism } from 'node:os';
 import { CommandTable } from '../commands/lookup.ts';
 import { faultOfRule } from '../session/users.ts';
 import { canonicalAddress, isLoopback, parseAddress, parseServer } from './address.ts';
@@ -20,7 +21,11 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
     ...adminToken(raw, folder),
     ...entries(raw, ['listeners']).flatMap((path) => [
       ...routes(raw, path),
-      ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, user)),
+      ...faults(raw, path),
+      ...concurrency(raw, path),
+      ...goesWith(raw, [...path, 'external_auth', 'tls'], 'cert', 'key'),
+      ...goesWith(raw, [...path, 'external_auth', 'tls'], 'key', 'cert'),
+      ...elements(raw, [...path, 'users']).flatMap((user) => needsPassword(raw, path, user)),
       ...elements(raw, [...path, 'users']).flatMap((user) => commandRules(raw, path, user)),
       ...repeats(
         elements(raw, [...path, 'users']).map((user) => [...user, 'name']),
@@ -47,10 +52,46 @@ function emptyMappings(raw: unknown): Finding[] {
   });
 }
 
+/** Workers count for themselves: each gets a part, and a part is at least one. */
+function concurrency(raw: unknown, listener: Path): Finding[] {
+  const path = [...listener, 'concurrency'];
+  const places = valueAt(raw, path);
+  const workers = valueAt(raw, ['workers']);
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  if (typeof places !== 'number' || typeof count !== 'number' || places >= count) return [];
+  const listen = valueAt(raw, [...listener, 'listen']);
+  // One worker alone serves a path.
+  if (places < 1 || (typeof listen === 'string' && listen.startsWith('unix:'))) return [];
+  const reason = `found ${places}, allowed at least one for each of the ${count} workers: set workers to ${places} or less`;
+  return [{ path, at: 'value', reason }];
+}
+
+/** A fault may name a command that nobody knows, and a delay must say how long. */
+function faults(raw: unknown, listener: Path): Finding[] {
+  const table = tableOf(raw, listener);
+  return elements(raw, [...listener, 'faults']).flatMap((fault): Finding[] => {
+    const isDelay = valueAt(raw, [...fault, 'kind']) === 'delay';
+    const unnamed = isDelay && !hasKey(raw, fault, 'delay');
+    const reason = 'is missing, needed with kind: delay';
+    return [
+      ...(unnamed ? [{ path: [...fault, 'delay'], at: 'value', reason } as const] : []),
+      ...elements(raw, [...fault, 'commands']).flatMap((path): Finding[] => {
+        const name = valueAt(raw, path);
+        if (typeof name !== 'string' || table.specByName(name) !== undefined) return [];
+        return [{ path, at: 'value', reason: `unknown command '${name}'` }];
+      }),
+    ];
+  });
+}
+
+function tableOf(raw: unknown, listener: Path): CommandTable {
+  const custom = elements(raw, [...listener, 'custom_commands']).map((path) => valueAt(raw, path));
+  return new CommandTable(custom.filter((name) => typeof name === 'string'));
+}
+
 /** Rules of the right form may still name a category or command that nobody knows. */
 function commandRules(raw: unknown, listener: Path, user: Path): Finding[] {
-  const custom = elements(raw, [...listener, 'custom_commands']).map((path) => valueAt(raw, path));
-  const table = new CommandTable(custom.filter((name) => typeof name === 'string'));
+  const table = tableOf(raw, listener);
   return elements(raw, [...user, 'commands']).flatMap((path): Finding[] => {
     const rule = valueAt(raw, path);
     if (typeof rule !== 'string' || !/^[+-]/.test(rule)) return [];
@@ -79,8 +120,10 @@ function adminToken(raw: unknown, folder: string): Finding[] {
   return [{ path, at: 'value', reason }];
 }
 
-function needsPassword(raw: unknown, user: Path): Finding[] {
+function needsPassword(raw: unknown, listener: Path, user: Path): Finding[] {
   if (!isMapping(valueAt(raw, user)) || hasKey(raw, user, 'password')) return [];
+  // Then the user stands for its rights alone.
+  if (hasKey(raw, listener, 'external_auth') && !hasKey(raw, user, 'passwords')) return [];
   const path = [...user, 'passwords'];
   const passwords = valueAt(raw, path);
   if (Array.isArray(passwords) && passwords.length === 0) {

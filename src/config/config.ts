@@ -45,7 +45,11 @@ export interface ListenerConfig {
   readonly tls: ListenerTlsConfig | null;
   /** Empty: no authentication. */
   readonly users: readonly UserConfig[];
+  /** Null: the passwords of `users` decide. */
+  readonly externalAuth: ExternalAuthConfig | null;
   readonly maxConnections: number;
+  /** Commands under way over all clients of all workers; null: unlimited. */
+  readonly concurrency: number | null;
   /** 0: never. */
   readonly idleTimeoutMs: number;
   /** Lower case. */
@@ -53,6 +57,8 @@ export interface ListenerConfig {
   /** In the order of the file; at least one, prefixes unique. */
   readonly routes: readonly RouteConfig[];
   readonly caseInsensitivePrefixes: boolean;
+  /** In the order of the file. */
+  readonly faults: readonly FaultConfig[];
   readonly limits: ListenerLimits;
 }
 
@@ -63,14 +69,30 @@ export interface ListenerTlsConfig {
   readonly clientCa: PemFile | null;
 }
 
+export interface ExternalAuthConfig {
+  readonly address: Address;
+  readonly timeoutMs: number;
+  readonly expires: boolean;
+  readonly tls: UpstreamTlsConfig | null;
+}
+
+/** A secret as it was read at the start. */
+export interface SecretConfig {
+  readonly text: string;
+  /** Absolute; null: it did not come from a file. */
+  readonly file: string | null;
+}
+
 export interface UserConfig {
   readonly name: string;
-  /** At least one; any of them opens. */
-  readonly passwords: readonly string[];
+  /** Any of them opens; at least one, unless another service is asked. */
+  readonly passwords: readonly SecretConfig[];
   /** Glob patterns; `['*']` unless told. */
   readonly keys: readonly string[];
   /** Rules in the order they apply; `['+@all']` unless told. */
   readonly commands: readonly string[];
+  /** Commands per second of all its clients; null: unlimited. */
+  readonly rate: number | null;
 }
 
 export interface RouteConfig {
@@ -81,6 +103,16 @@ export interface RouteConfig {
   readonly upstream: string;
   readonly readUpstream: string | null;
   readonly mirror: readonly MirrorConfig[];
+}
+
+/** A fault on purpose. */
+export interface FaultConfig {
+  readonly kind: 'delay' | 'error';
+  /** 0 to 100. */
+  readonly percent: number;
+  readonly delayMs: number;
+  /** Lower case; empty: every command. */
+  readonly commands: readonly string[];
 }
 
 export interface MirrorConfig {
@@ -175,7 +207,7 @@ export interface ServerConfig {
 
 export interface AuthConfig {
   readonly username: string | null;
-  readonly password: string;
+  readonly password: SecretConfig;
 }
 
 export interface RingConfig {

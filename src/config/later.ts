@@ -11,8 +11,6 @@ export const LATER_KINDS: ReadonlySet<string> = new Set(['sentinel', 'embedded']
 /** Keys by the mapping they stand in; `*` is any name or index. */
 const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': ['caches', 'http', 'functions', 'gateways'],
-  'listeners.*': ['external_auth', 'concurrency', 'faults'],
-  'listeners.*.users.*': ['rate'],
   'listeners.*.routes.*': ['cache'],
   'upstreams.*': ['service', 'outage'],
 };

@@ -1,5 +1,6 @@
 /** The part of the schema below `listeners.<name>`. */
 import * as z from 'zod';
+import { concurrencySchema, externalAuthSchema, faultSchema } from './access-schema.ts';
 import type {
   ListenerConfig,
   ListenerLimits,
@@ -8,9 +9,9 @@ import type {
   RouteConfig,
   UserConfig,
 } from './config.ts';
-import { duration, flag, integer, listenAddress, percentage, size, text } from './fields.ts';
+import { duration, flag, integer, listenAddress, percentage, rate, size, text } from './fields.ts';
 import type { Resources } from './resources.ts';
-import { certificateFile, keyFile, problemOfPair, secret } from './secret-fields.ts';
+import { certificateFile, exchangeableSecret, keyFile, problemOfPair } from './secret-fields.ts';
 
 const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
@@ -29,14 +30,18 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
       tls: tlsSchema(resources).optional(),
       users: z
         .array(userSchema(resources))
-        .describe('Who may connect; without users nobody is asked for a password.')
+        .describe(
+          'Who may connect; without users, and without `external_auth`, nobody is asked for a password.',
+        )
         .prefault([]),
+      external_auth: externalAuthSchema(resources).optional(),
       max_connections: integer('Clients at one time; more are refused.', 1, 10_000_000).prefault(
         10_000,
       ),
       idle_timeout: duration('A silent client is closed after this; 0s: never.', 'zero').prefault(
         '0s',
       ),
+      concurrency: concurrencySchema().prefault('unlimited'),
       custom_commands: z
         .array(text('A command.', 'the name of a command', WORD))
         .describe('Commands of modules: their first argument is taken for the key.')
@@ -46,6 +51,10 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
         .min(1)
         .describe('Which upstream a key belongs to: the longest prefix wins, `""` catches all.'),
       case_insensitive_prefixes: flag('Prefixes match in upper and lower case.').prefault(false),
+      faults: z
+        .array(faultSchema())
+        .describe('Faults on purpose, to try out what applications do about them.')
+        .prefault([]),
       limits: limitsSchema(),
     })
     .transform(
@@ -53,11 +62,14 @@ export function listenerSchema(resources: Resources): z.ZodType<ListenerConfig> 
         listen: value.listen,
         tls: value.tls ?? null,
         users: value.users,
+        externalAuth: value.external_auth ?? null,
         maxConnections: value.max_connections,
+        concurrency: value.concurrency === 'unlimited' ? null : value.concurrency,
         idleTimeoutMs: value.idle_timeout,
         customCommands: value.custom_commands.map((name) => name.toLowerCase()),
         routes: value.routes,
         caseInsensitivePrefixes: value.case_insensitive_prefixes,
+        faults: value.faults,
         limits: value.limits,
       }),
     );
@@ -85,9 +97,9 @@ function userSchema(resources: Resources): z.ZodType<UserConfig> {
   return z
     .strictObject({
       name: text('Name; `default` is who sends a password alone.', 'a name', WORD),
-      password: secret('The password.', resources).optional(),
+      password: exchangeableSecret('The password.', resources).optional(),
       passwords: z
-        .array(secret('A password.', resources))
+        .array(exchangeableSecret('A password.', resources))
         .describe('Several passwords, any of which opens: for changing them without a gap.')
         .optional(),
       keys: z
@@ -100,11 +112,15 @@ function userSchema(resources: Resources): z.ZodType<UserConfig> {
         )
         .describe('What the user may run; a later rule wins over an earlier one.')
         .prefault(['+@all']),
+      rate: rate(
+        'Commands per second of all its clients together; those beyond it wait, unread. Unlimited when absent.',
+      ).optional(),
     })
     .transform((value): UserConfig => {
       const passwords = [...(value.passwords ?? [])];
       if (value.password !== undefined) passwords.unshift(value.password);
-      return { name: value.name, passwords, keys: value.keys, commands: value.commands };
+      const { name, keys, commands } = value;
+      return { name, passwords, keys, commands, rate: value.rate ?? null };
     });
 }
 

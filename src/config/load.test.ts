@@ -116,8 +116,8 @@ test('credentials go to the server they name, the others get those of the upstre
   assert.deepEqual(
     main.servers.map((server) => server.auth),
     [
-      { username: 'app', password: 'one' },
-      { username: null, password: 'two' },
+      { username: 'app', password: { text: 'one', file: null } },
+      { username: null, password: { text: 'two', file: null } },
     ],
   );
 });
@@ -152,7 +152,7 @@ test('a user may have one password, several, or both', () => {
   const users = 'users: [{ name: a, password: x }, { name: b, password: x, passwords: [y, z] }]';
   const { listener: main } = mainOf(loadText(listener(users), 'f.yaml'));
   assert.deepEqual(
-    main.users.map((user) => user.passwords),
+    main.users.map((user) => user.passwords.map(({ text }) => text)),
     [['x'], ['x', 'y', 'z']],
   );
 });
@@ -421,7 +421,10 @@ test('secrets come from the environment and from files beside the configuration'
     // One line break is dropped, not two: the second belongs to the secret.
     assert.deepEqual(
       main.users.map((user) => user.passwords[0]),
-      ['from environment', 'from file\n'],
+      [
+        { text: 'from environment', file: null },
+        { text: 'from file\n', file: path.join(folder, 'secret') },
+      ],
     );
   } finally {
     delete process.env['TIDEGATE_TEST_SECRET'];

@@ -3,7 +3,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type * as z from 'zod';
-import type { PemFile } from './config.ts';
+import { secretIn } from '../core/secret-files.ts';
+import type { PemFile, SecretConfig } from './config.ts';
 import { leaf, Refusal, wrong } from './fields.ts';
 import type { Resources } from './resources.ts';
 import { fileProblem } from './resources.ts';
@@ -13,6 +14,22 @@ const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICA
 
 /** The value itself; never part of a message. */
 export function secret(description: string, resources: Resources): z.ZodType<string> {
+  return secretLeaf(description, resources, ({ text }) => text);
+}
+
+/** The value and the file it came from, where it may be exchanged. */
+export function exchangeableSecret(
+  description: string,
+  resources: Resources,
+): z.ZodType<SecretConfig> {
+  return secretLeaf(description, resources, (found) => found);
+}
+
+function secretLeaf<T>(
+  description: string,
+  resources: Resources,
+  take: (found: SecretConfig) => T,
+): z.ZodType<T> {
   const meta = {
     allowed: SECRET,
     anyOf: [
@@ -22,7 +39,7 @@ export function secret(description: string, resources: Resources): z.ZodType<str
     ],
   };
   return leaf(description, meta, (value) => {
-    if (typeof value === 'string') return required(value, 'is empty');
+    if (typeof value === 'string') return take({ text: required(value, 'is empty'), file: null });
     if (value === null || typeof value !== 'object' || Array.isArray(value)) {
       // Not `wrong(value)`: a password of digits, written without quotes, would be printed.
       throw new Refusal(
@@ -31,8 +48,10 @@ export function secret(description: string, resources: Resources): z.ZodType<str
     }
     const [entry, ...more] = Object.entries(value);
     if (entry === undefined || more.length > 0 || typeof entry[1] !== 'string') return null;
-    if (entry[0] === 'env') return fromEnvironment(entry[1], resources);
-    return entry[0] === 'file' ? fromFile(entry[1], resources) : null;
+    if (entry[0] === 'env') return take({ text: fromEnvironment(entry[1], resources), file: null });
+    if (entry[0] !== 'file') return null;
+    const file = resolve(resources.folder, entry[1]);
+    return take({ text: fromFile(entry[1], resources), file });
   });
 }
 
@@ -61,7 +80,7 @@ function fromEnvironment(name: string, resources: Resources): string {
 }
 
 function fromFile(path: string, resources: Resources): string {
-  return required(readFile(path, resources).replace(/\r?\n$/, ''), `file ${path} is empty`);
+  return required(secretIn(readFile(path, resources)), `file ${path} is empty`);
 }
 
 function readFile(path: string, resources: Resources): string {

@@ -11,6 +11,7 @@ import type {
   OutlierDetectionConfig,
   RetryConfig,
   RingConfig,
+  SecretConfig,
   ServerConfig,
   UpstreamConfig,
   UpstreamLimits,
@@ -29,7 +30,7 @@ import {
   weightedServer,
 } from './fields.ts';
 import type { Resources } from './resources.ts';
-import { certificateFile, keyFile, problemOfPair, secret } from './secret-fields.ts';
+import { certificateFile, exchangeableSecret, keyFile, problemOfPair } from './secret-fields.ts';
 
 const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
@@ -54,13 +55,13 @@ function upstreamFields(resources: Resources) {
       ),
     ...placementFields(),
     username: text('User to authenticate as.', 'text', '.').optional(),
-    password: secret('Password to authenticate with.', resources).optional(),
+    password: exchangeableSecret('Password to authenticate with.', resources).optional(),
     credentials: z
       .array(credentialSchema(resources))
       .describe('Servers whose user and password differ.')
       .prefault([]),
     database: integer('Database that sessions start in.', 0, 65_535).prefault(0),
-    tls: tlsSchema(resources).optional(),
+    tls: clientTlsSchema(resources).optional(),
     connections: integer('Shared pipelined connections per server and worker.', 1, 1024).prefault(
       1,
     ),
@@ -129,7 +130,7 @@ function placementFields() {
 
 interface Login {
   readonly username?: string | undefined;
-  readonly password?: string | undefined;
+  readonly password?: SecretConfig | undefined;
 }
 
 function authOf(login: Login): AuthConfig | null {
@@ -158,7 +159,7 @@ function credentialSchema(resources: Resources): z.ZodType<NodeCredential> {
         resources,
       ),
       username: text('User to authenticate as.', 'text', '.').optional(),
-      password: secret('Password to authenticate with.', resources),
+      password: exchangeableSecret('Password to authenticate with.', resources),
     })
     .transform(
       (value): NodeCredential => ({
@@ -182,7 +183,7 @@ function ringSchema(): z.ZodType<RingConfig> {
     .prefault({});
 }
 
-function tlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
+export function clientTlsSchema(resources: Resources): z.ZodType<UpstreamTlsConfig> {
   return z
     .strictObject({
       ca: certificateFile(

@@ -14,6 +14,14 @@ export const NOAUTH = 'NOAUTH Authentication required.';
 export const INVALID_PASSWORD = 'ERR invalid password';
 export const WRONGPASS = 'WRONGPASS invalid username-password pair';
 export const NO_PASSWORD_SET = 'ERR Client sent AUTH, but no password is set';
+export const MONITOR_IN_MULTI = "ERR MONITOR isn't allowed for DENY BLOCKING client";
+/** To a client in MONITOR, in Redis's words. */
+export const MONITOR_READS_NO_KEYS = "ERR Replica can't interact with the keyspace";
+/** Of external authentication: refused without a message, and no answer. */
+export const UNAUTHORIZED = 'ERR unauthorized';
+export const EXTERNAL_AUTH_FAILED = 'ERR external authentication failed';
+/** Of a fault on purpose; the text is Envoy's. */
+export const FAULT_INJECTED = 'Fault Injected: Error';
 export const CROSSSLOT = "CROSSSLOT Keys in request don't hash to the same slot";
 
 export type LinkErrorCode =
@@ -117,6 +125,11 @@ export const TOO_MANY_CHANNELS = 'ERR too many channels and patterns are subscri
 
 export function notWhileSubscribed(command: string): string {
   return `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+}
+
+/** `message` is what the service says of it. */
+export function externalRefusal(message: string): string {
+  return message === '' ? UNAUTHORIZED : `ERR ${message}`;
 }
 
 export function finishedWithErrors(count: number): string {

@@ -1,6 +1,12 @@
 /** Addresses of a client as Redis prints them. */
 import type { Session } from './session.ts';
 
+/** As MONITOR prints it, where those who come by a path have its name. */
+export function sourceOf(session: Session): string {
+  const { unixPath } = session.host;
+  return unixPath === null ? addressOf(session) : `unix:${unixPath}`;
+}
+
 export function addressOf(session: Session): string {
   return joinAddress(session.socket.remoteAddress, session.socket.remotePort);
 }

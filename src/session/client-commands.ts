@@ -6,6 +6,7 @@ import type { ClientAnswer, ClientFilter, ClientQuestion } from './clients.ts';
 import { describeClient } from './describe-client.ts';
 import type { Handler } from './local.ts';
 import type { Session } from './session.ts';
+import { DEFAULT_USER } from './users.ts';
 
 /** `CLIENT HELP` lists these. */
 const HELP = [
@@ -179,8 +180,10 @@ function readKillOption(session: Session, option: string, value: string): Client
     case 'laddr':
       return { localAddress: value };
     case 'user': {
-      const { users } = session.host;
-      const isKnown = users === null ? value === 'default' : users.find(value) !== null;
+      const { users, authenticator } = session.host;
+      const isKnown =
+        authenticator !== null ||
+        (users === null ? value === DEFAULT_USER : users.find(value) !== null);
       return isKnown ? { user: value } : `ERR No such user '${value}'`;
     }
     case 'type':

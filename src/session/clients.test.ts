@@ -8,15 +8,15 @@ import type { Session } from './session.ts';
 /** What a registry of clients sees of one. */
 class FakeSession {
   readonly id: number;
-  readonly user: { name: string } | null;
+  readonly userName: string;
   readonly openedAt: number;
   readonly events: string[] = [];
   readonly socket: object;
   activeAt = 0;
 
-  constructor(id: number, user: string | null = null, ageSeconds = 0) {
+  constructor(id: number, user = 'default', ageSeconds = 0) {
     this.id = id;
-    this.user = user === null ? null : { name: user };
+    this.userName = user;
     this.openedAt = Date.now() - ageSeconds * 1000;
     this.socket = {
       remoteAddress: '10.0.0.1',

@@ -4,10 +4,12 @@
  * With several workers each has its own registry; `peers` carries a question to the others and gathers their
  * answers. Ids never repeat between workers: each counts in steps of the number of workers.
  */
+import { Alarm } from '../core/alarm.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import { addressOf, localAddressOf } from './address.ts';
 import { describeClient } from './describe-client.ts';
+import type { Monitors } from './monitors.ts';
 import type { Session } from './session.ts';
 
 /** A question about clients that every worker answers for its own. */
@@ -16,7 +18,9 @@ export type ClientQuestion =
   | { readonly kind: 'kill'; readonly filter: ClientFilter; readonly askerId: number }
   | { readonly kind: 'pause'; readonly untilMs: number; readonly writesOnly: boolean }
   | { readonly kind: 'unpause' }
-  | { readonly kind: 'unblock'; readonly id: number; readonly withError: boolean };
+  | { readonly kind: 'unblock'; readonly id: number; readonly withError: boolean }
+  /** Lines of MONITOR for the monitors of `worker`. */
+  | { readonly kind: 'monitored'; readonly listener: string; readonly worker: number };
 
 export interface ClientFilter {
   readonly ids?: readonly number[];
@@ -38,17 +42,19 @@ export interface ClientAnswer {
 /** Asks the other workers; resolves with their answers. */
 export type AskPeers = (question: ClientQuestion) => Promise<readonly ClientAnswer[]>;
 
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
 export class Clients {
   readonly sessions: Map<number, Session> = new Map();
+  /** Of all listeners; of one name there are two while a reload moves it. */
+  readonly monitors: Set<Monitors> = new Set();
   readonly log: Log;
+  /** Of this worker. */
+  readonly index: number;
   readonly #tick: Tick;
   readonly #step: number;
   readonly #ask: AskPeers | null;
   #nextId: number;
   #pause: { untilMs: number; writesOnly: boolean } | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #pauseEnd = new Alarm();
 
   constructor(
     tick: Tick,
@@ -58,6 +64,7 @@ export class Clients {
   ) {
     this.#tick = tick;
     this.log = log;
+    this.index = worker.index;
     this.#step = worker.count;
     this.#nextId = worker.index + 1;
     this.#ask = ask;
@@ -91,6 +98,17 @@ export class Clients {
     );
   }
 
+  /** There are no other workers. */
+  get isAlone(): boolean {
+    return this.#ask === null;
+  }
+
+  /** The answers of the others alone; of none, if they do not answer. */
+  askOthers(question: ClientQuestion, then: (answers: readonly ClientAnswer[]) => void): void {
+    if (this.#ask === null) then([]);
+    else this.#ask(question).then(then, () => then([]));
+  }
+
   /** This worker's answer to a question. */
   answer(question: ClientQuestion): ClientAnswer {
     switch (question.kind) {
@@ -120,11 +138,19 @@ export class Clients {
       case 'unpause':
         this.#endPause();
         return { lines: [], count: 0 };
+      case 'monitored': {
+        const meant = [...this.monitors].filter(({ listener }) => listener === question.listener);
+        const fetched = meant.map((monitors) => monitors.fetchedBy(question.worker));
+        return {
+          lines: fetched.flatMap(({ lines }) => lines),
+          count: fetched.reduce((sum, { count }) => sum + count, 0),
+        };
+      }
     }
   }
 
   close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#pauseEnd.clear();
   }
 
   *#matching(filter: ClientFilter): Generator<Session> {
@@ -132,7 +158,7 @@ export class Clients {
     for (const session of this.sessions.values()) {
       if (filter.notId === session.id) continue;
       if (filter.ids !== undefined && !filter.ids.includes(session.id)) continue;
-      if (filter.user !== undefined && filter.user !== (session.user?.name ?? 'default')) continue;
+      if (filter.user !== undefined && filter.user !== session.userName) continue;
       if (filter.address !== undefined && filter.address !== addressOf(session)) continue;
       if (filter.localAddress !== undefined && filter.localAddress !== localAddressOf(session)) {
         continue;
@@ -154,22 +180,11 @@ export class Clients {
     for (const session of this.sessions.values()) {
       session.setPause(this.#pause.writesOnly ? 'write' : 'all');
     }
-    this.#awaitEnd(this.#pause.untilMs);
-  }
-
-  /** A timer of Node ends at once if it is set for more than 24 days: longer pauses take several. */
-  #awaitEnd(untilMs: number): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    const left = Math.max(0, untilMs - Date.now());
-    this.#timer = setTimeout(
-      () => (left > TIMER_MS_MAX ? this.#awaitEnd(untilMs) : this.#endPause()),
-      Math.min(left, TIMER_MS_MAX),
-    );
+    this.#pauseEnd.set(this.#pause.untilMs - Date.now(), () => this.#endPause());
   }
 
   #endPause(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#pauseEnd.clear();
     this.#pause = null;
     for (const session of this.sessions.values()) session.setPause('none');
   }

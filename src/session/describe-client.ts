@@ -30,7 +30,7 @@ export function describeClient(session: Session, tick: Tick): string {
     ['tot-mem', session.queryBytes + session.outputBytes],
     ['events', 'r'],
     ['cmd', session.last?.name ?? 'NULL'],
-    ['user', session.user?.name ?? 'default'],
+    ['user', session.userName],
     ['redir', -1],
     ['resp', session.protocol],
     ['lib-name', session.libraryName],
@@ -39,9 +39,10 @@ export function describeClient(session: Session, tick: Tick): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** In the order of Redis: subscribed, in MULTI, waiting, not evicted. */
+/** In the order of Redis: watching all, subscribed, in MULTI, waiting, not evicted. */
 function flagsOf(session: Session): string {
   const flags = [
+    session.isMonitor && 'O',
     session.isSubscribed && 'P',
     session.transaction?.isCollecting && 'x',
     session.wait !== null && 'b',

@@ -18,9 +18,20 @@ export class ListenerFigures {
   protocolErrors = 0;
   unknownCommands = 0;
   authFailures = 0;
+  /** Logins that the external service did not answer. */
+  externalAuthErrors = 0;
   denied = 0;
+  /** Commands that waited for the rate of their user. */
+  rateLimited = 0;
   commands = 0;
   errorReplies = 0;
+  /** Of MONITOR, over all who watch. */
+  monitorLinesLeftOut = 0;
+  /** Commands that waited because so many others were under way. */
+  concurrencyWaits = 0;
+  /** Commands answered late, and with an error, on purpose. */
+  faultDelays = 0;
+  faultErrors = 0;
   bytesRead = 0;
   bytesWritten = 0;
   /** From the read of a command to its reply, commands answered here included. */

@@ -12,6 +12,10 @@ export const Hold = {
   turns: 32,
   /** The client waits at a server. It is read on, within limits, to hear when it leaves. */
   waiting: 64,
+  /** Its user has no commands left for now (`users[].rate`). */
+  rate: 128,
+  /** Somebody else is asked whether it may come in. */
+  login: 256,
   /** Nothing more is read from this client. */
   closing: 16,
 } as const;

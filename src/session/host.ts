@@ -4,8 +4,10 @@ import type { CommandTable } from '../commands/lookup.ts';
 import type { Tick } from '../core/tick.ts';
 import type { CommandLimits } from '../resp/command-decoder.ts';
 import type { Channels } from '../routing/channels.ts';
+import type { Authenticator } from './authenticator.ts';
 import type { Clients } from './clients.ts';
 import type { ListenerFigures } from './figures.ts';
+import type { Monitors } from './monitors.ts';
 import type { Session } from './session.ts';
 import type { Users } from './users.ts';
 
@@ -26,9 +28,18 @@ export interface SessionHost {
   readonly table: CommandTable;
   readonly limits: SessionLimits;
   readonly tick: Tick;
+  /** Null: nobody is restricted. */
   readonly users: Users | null;
+  /** Says who may come in; null: the passwords of `users` do. */
+  readonly authenticator: Authenticator | null;
   readonly clients: Clients;
   readonly figures: ListenerFigures;
   readonly version: string;
+  readonly monitors: Monitors;
+  /** The path clients come by; null: they have addresses. */
+  readonly unixPath: string | null;
   onClosed(session: Session): void;
 }
+
+/** What a listener is given; the rest it knows itself. */
+export type ListenerHost = Omit<SessionHost, 'monitors' | 'unixPath' | 'onClosed'>;

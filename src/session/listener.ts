@@ -19,10 +19,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Log } from '../core/log.ts';
 import { quiet } from '../core/quiet.ts';
 import { clearStaleSocket } from '../core/unix-socket.ts';
-import type { SessionHost } from './host.ts';
+import type { ListenerHost, SessionHost } from './host.ts';
+import { keepRights } from './login.ts';
+import { Monitors } from './monitors.ts';
 import { type Accepted, moveToSharedBuffer, withDataEvents } from './read-into.ts';
 import { Session } from './session.ts';
-import type { Users } from './users.ts';
 
 export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -55,21 +56,23 @@ const DRAIN_MS_MAX = 10_000;
 const TOO_MANY = '-ERR max number of clients reached\r\n';
 
 export class Listener {
-  host: Omit<SessionHost, 'onClosed'>;
+  host: ListenerHost;
   #options: ListenerOptions;
   readonly #log: Log;
   readonly #server: Server;
   readonly #sessions: Set<Session> = new Set();
+  readonly #monitors: Monitors;
   #sessionHost: SessionHost;
   /** Null: connections are plain. */
   #secure: TlsServer | null;
   #idleTimer: NodeJS.Timeout | null = null;
   #draining = false;
 
-  constructor(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>, log: Log) {
+  constructor(options: ListenerOptions, host: ListenerHost, log: Log) {
     this.#options = options;
     this.host = host;
     this.#log = log;
+    this.#monitors = new Monitors(options.name, host.clients, host.figures);
     this.#sessionHost = this.#hostOfSessions(host);
     this.#secure = options.tls === null ? null : this.#createTls(options.tls);
     this.#server = createServer(
@@ -89,24 +92,32 @@ export class Listener {
    * Everything but the address, for clients that are here and those to come. Handshakes under way end with
    * the certificate they began with. `options.address` is not looked at.
    */
-  configure(options: ListenerOptions, host: Omit<SessionHost, 'onClosed'>): void {
+  configure(options: ListenerOptions, host: ListenerHost): void {
     const isSameTls = isDeepStrictEqual(options.tls, this.#options.tls);
     this.#options = { ...options, address: this.#options.address };
+    const wasJudgedOutside = this.host.authenticator !== null;
     // Under another name they are counted elsewhere.
     this.host.figures.connectionsActive -= this.#sessions.size;
     host.figures.connectionsActive += this.#sessions.size;
     this.host = host;
+    this.#monitors.configure(options.name, host.figures);
     this.#sessionHost = this.#hostOfSessions(host);
     if (!isSameTls) this.#secure = options.tls === null ? null : this.#createTls(options.tls);
     this.#watchIdle();
     for (const session of this.#sessions) {
       session.adopt(this.#sessionHost);
-      keepRights(session, host.users);
+      keepRights(session, wasJudgedOutside);
     }
   }
 
-  #hostOfSessions(host: Omit<SessionHost, 'onClosed'>): SessionHost {
-    return { ...host, onClosed: (session) => this.#onClosed(session) };
+  #hostOfSessions(host: ListenerHost): SessionHost {
+    const { address } = this.#options;
+    return {
+      ...host,
+      monitors: this.#monitors,
+      unixPath: address.kind === 'unix' ? address.path : null,
+      onClosed: (session) => this.#onClosed(session),
+    };
   }
 
   get isAccepting(): boolean {
@@ -153,6 +164,7 @@ export class Listener {
     this.#draining = true;
     this.#stopAccepting();
     for (const session of this.#sessions) session.close();
+    this.#monitors.close();
   }
 
   #stopAccepting(): void {
@@ -229,24 +241,12 @@ export class Listener {
   #closeIdle(): void {
     const since = performance.now() - this.#options.idleTimeoutMs;
     for (const session of this.#sessions) {
-      // Who waits for messages may wait as long as he likes.
-      if (session.activeAt > since || session.turnsOpen > 0 || session.isSubscribed) continue;
+      if (session.activeAt > since || session.turnsOpen > 0) continue;
+      // Who waits for messages or watches may wait as long as he likes, and who is not read is not idle.
+      if (session.isSubscribed || session.isMonitor || session.isHeldBack) continue;
       this.host.figures.idleClosed++;
       session.close();
     }
-  }
-}
-
-/** Who is logged in stays so under the same name, whatever the password is now; else the client is closed. */
-function keepRights(session: Session, users: Users | null): void {
-  if (users === null) {
-    session.becomeUser(null);
-  } else if (session.isAuthenticated) {
-    const user = session.user === null ? null : users.find(session.user.name);
-    if (user !== null) session.becomeUser(user);
-    else if (session.wait === null) session.finish();
-    // What it waits for at a server may never come.
-    else session.close();
   }
 }
 

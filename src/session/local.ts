@@ -8,16 +8,14 @@ import { RESET_REPLY } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import { encoded } from '../resp/encoder.ts';
-import {
-  INVALID_PASSWORD,
-  NO_PASSWORD_SET,
-  NOT_AN_INTEGER,
-  SYNTAX,
-  WRONGPASS,
-} from '../resp/errors.ts';
+import { MONITOR_IN_MULTI, NO_PASSWORD_SET, NOT_AN_INTEGER, SYNTAX } from '../resp/errors.ts';
+import type { Protocol } from '../resp/types.ts';
 import { error, OK, status, type Value } from '../resp/value.ts';
+import { Aside } from './aside.ts';
 import { clientHandlers } from './client-commands.ts';
+import { Gate } from './gate.ts';
 import { Hold } from './hold.ts';
+import { type Credentials, loginHere, loginOutside, strangerOf } from './login.ts';
 import type { Session } from './session.ts';
 import { unknownSubcommand, wrongArity } from './unknown.ts';
 
@@ -39,6 +37,7 @@ const handlers: Readonly<Record<string, Handler>> = {
     return undefined;
   },
   reset,
+  monitor,
   time() {
     const micros = Math.floor((performance.timeOrigin + performance.now()) * 1000);
     return [String(Math.floor(micros / 1e6)), String(micros % 1e6)];
@@ -66,9 +65,11 @@ export function answerAside(
     then(encoded(OK, session.protocol));
     return;
   }
-  const aside = session.openAside(then);
+  const aside = new Aside(then);
+  session.aside = aside;
   const value = handle(session, command, spec);
-  session.closeAside(aside, value);
+  session.aside = null;
+  aside.finish(value, session.protocol);
 }
 
 function handle(session: Session, command: Command, spec: CommandSpec): Value | undefined {
@@ -81,41 +82,60 @@ function handle(session: Session, command: Command, spec: CommandSpec): Value | 
 }
 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
-function reset(session: Session): Value | undefined {
+function reset(session: Session, command: Command): Value | undefined {
   const isElsewhere = session.protocol !== 2 || session.database !== 0;
   const isBare = session.transaction?.isIdle ?? true;
   if ((isElsewhere || !isBare) && session.postpone()) return undefined;
   session.transaction?.end();
-  session.gateTransaction(false);
+  session.gate(Gate.transaction, false);
   session.subscriber?.release();
   session.protocol = 2;
   session.database = 0;
+  command.database = 0;
+  session.setMonitor(false);
   session.name = '';
   session.noEvict = false;
   session.noTouch = false;
   session.setReplyMode('on');
-  session.becomeUser(session.host.users === null ? null : undefined);
+  session.becomeUser(strangerOf(session.host));
   return status(RESET_REPLY);
 }
 
+/**
+ * https://redis.io/commands/monitor. It begins when all before it is answered and the other workers know of it,
+ * so that every line comes behind its `+OK`, and no later command is missed.
+ */
+function monitor(session: Session, command: Command): Value | undefined {
+  if (session.aside !== null) return error(MONITOR_IN_MULTI);
+  // Redis says nothing either to who watches already.
+  if (session.isMonitor || session.postpone()) return undefined;
+  const answerLater = session.defer(command);
+  session.hold(Hold.answer);
+  session.host.monitors.prepare(() => {
+    if (session.isClosed) return;
+    answerLater(OK);
+    session.setMonitor(true);
+    session.release(Hold.answer);
+  });
+  return undefined;
+}
+
 /** https://redis.io/commands/auth */
-function auth(session: Session, command: Command): Value {
+function auth(session: Session, command: Command): Value | undefined {
   if (command.argc > 3) return error(SYNTAX);
-  const { users, figures } = session.host;
-  if (users === null) return error(NO_PASSWORD_SET);
-  const name = command.argc === 3 ? command.name(1) : 'default';
-  const user = users.login(name, command.arg(command.argc - 1));
-  if (user === null) {
-    figures.authFailures++;
-    return error(command.argc === 3 ? WRONGPASS : INVALID_PASSWORD);
-  }
-  session.becomeUser(user);
-  return OK;
+  const { users, authenticator } = session.host;
+  if (users === null && authenticator === null) return error(NO_PASSWORD_SET);
+  const username = command.argc === 3 ? command.name(1) : null;
+  const credentials = { username, password: command.arg(command.argc - 1) };
+  const toValue = (failure: string | null): Value => (failure === null ? OK : error(failure));
+  if (authenticator === null) return toValue(loginHere(session, credentials));
+  loginOutside(session, command, credentials, (failure, send) => send(toValue(failure)));
+  return undefined;
 }
 
 interface HelloOptions {
-  username: string | null;
-  password: Buffer;
+  /** Null: no AUTH. */
+  credentials: Credentials | null;
   name: string | null;
 }
 
@@ -132,8 +152,23 @@ function hello(session: Session, command: Command): Value | undefined {
   }
   const options = readHelloOptions(command);
   if (typeof options === 'string') return error(options);
-  const failure = loginByHello(session, options);
-  if (failure !== null) return error(failure);
+  const { credentials } = options;
+  if (credentials === null) {
+    if (!session.isAuthenticated) return error(NOAUTH_HELLO);
+  } else if (session.host.authenticator !== null) {
+    loginOutside(session, command, credentials, (failure, send) =>
+      send(failure === null ? greet(session, protocol, options) : error(failure)),
+    );
+    return undefined;
+  } else {
+    const failure = loginHere(session, credentials);
+    if (failure !== null) return error(failure);
+  }
+  return greet(session, protocol, options);
+}
+
+/** What HELLO does for a client that may come in. */
+function greet(session: Session, protocol: Protocol, options: HelloOptions): Value {
   if (options.name !== null) {
     if (!isClientName(options.name)) return error(BAD_CLIENT_NAME);
     session.name = options.name;
@@ -153,13 +188,12 @@ function hello(session: Session, command: Command): Value | undefined {
 }
 
 function readHelloOptions(command: Command): HelloOptions | string {
-  const options: HelloOptions = { username: null, password: Buffer.alloc(0), name: null };
+  const options: HelloOptions = { credentials: null, name: null };
   for (let i = 2; i < command.argc; ) {
     const word = command.text(i).toLowerCase();
     const more = command.argc - 1 - i;
     if (word === 'auth' && more >= 2) {
-      options.username = command.name(i + 1);
-      options.password = command.arg(i + 2);
+      options.credentials = { username: command.name(i + 1), password: command.arg(i + 2) };
       i += 3;
     } else if (word === 'setname' && more >= 1) {
       options.name = command.name(i + 1);
@@ -173,20 +207,6 @@ function readHelloOptions(command: Command): HelloOptions | string {
 
 const NOAUTH_HELLO =
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
-
-/** The error, or null if the client is in. */
-function loginByHello(session: Session, options: HelloOptions): string | null {
-  const { users, figures } = session.host;
-  if (options.username === null) return session.isAuthenticated ? null : NOAUTH_HELLO;
-  if (users === null) return options.username === 'default' ? null : WRONGPASS;
-  const user = users.login(options.username, options.password);
-  if (user === null) {
-    figures.authFailures++;
-    return WRONGPASS;
-  }
-  session.becomeUser(user);
-  return null;
-}
 
 /** Highest database number that is asked about; servers say themselves which they have. */
 const DATABASE_MAX = 2 ** 31 - 1;

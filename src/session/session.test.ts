@@ -148,6 +148,7 @@ class Rig implements AsyncDisposable {
         limits: { ...LIMITS, ...limits },
         tick,
         users: users === null ? null : new Users(users, BUILT_IN),
+        authenticator: null,
         clients: this.clients,
         figures: this.figures,
         version: '0',

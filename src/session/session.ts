@@ -13,42 +13,39 @@ import type { Socket } from 'node:net';
 import { Command } from '../commands/command.ts';
 import { checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
+import { Alarm } from '../core/alarm.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
 import type { Flushable } from '../core/tick.ts';
 import { CommandDecoder, FAULT, MORE } from '../resp/command-decoder.ts';
 import { encoded, encodeValue } from '../resp/encoder.ts';
-import { NOAUTH, notWhileSubscribed } from '../resp/errors.ts';
+import { MONITOR_READS_NO_KEYS, NOAUTH, notWhileSubscribed } from '../resp/errors.ts';
 import { BULK_ERROR, type Protocol, SIMPLE_ERROR } from '../resp/types.ts';
-import { error, isError, OK, type Value } from '../resp/value.ts';
+import { error, isError, type Value } from '../resp/value.ts';
+import type { Aside } from './aside.ts';
 import { block, type Wait } from './blocking.ts';
+import { Gate } from './gate.ts';
 import { Hold } from './hold.ts';
 import type { SessionHost } from './host.ts';
 import { answer } from './local.ts';
+import { strangerOf } from './login.ts';
+import type { Monitor } from './monitors.ts';
 import { Output } from './output.ts';
 import { Stash } from './stash.ts';
 import { publish, type Subscriber, subscribe } from './subscriber.ts';
 import { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
-import { isWebRequest, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
-import type { User } from './users.ts';
-
-/** Why a command needs a closer look before it runs; 0 on the common path. */
-const Gate = {
-  authentication: 1,
-  permissions: 2,
-  silence: 4,
-  pausedWrites: 8,
-  transaction: 16,
-  subscribed: 32,
-} as const;
+import { closeIfWeb, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
+import { Pace, type Paced } from './user-rate.ts';
+import { DEFAULT_USER, type User } from './users.ts';
 
 /** Replies not yet taken by the kernel beyond which the client is not read any more. */
 const CONGESTED_BYTES = 1024 * 1024;
-
 /** So much of a client that waits at a server is read ahead. */
 const WAITING_BYTES_MAX = 64 * 1024;
+/** What Redis does not let a monitor run. */
+const KEYSPACE = Flag.write | Flag.readonly | Flag.may_replicate;
 
-export class Session implements Flushable {
+export class Session implements Flushable, Paced, Monitor {
   readonly id: number;
   /** What the listener is now; another one after a reload. */
   host: SessionHost;
@@ -59,6 +56,8 @@ export class Session implements Flushable {
   protocol: Protocol = 2;
   database = 0;
   user: User | null = null;
+  /** What it logged in as; not always the name of `user`, see login.ts. */
+  userName: string = DEFAULT_USER;
   name = '';
   libraryName = '';
   libraryVersion = '';
@@ -72,6 +71,11 @@ export class Session implements Flushable {
   turnsOpen = 0;
   #gate = 0;
   #hold = 0;
+  readonly #pace = new Pace(this);
+  /** Ends its login. */
+  readonly expiry: Alarm = new Alarm();
+  /** The command at hand was accepted before and put back: it is not counted again. */
+  #isAgain = false;
   /** CLIENT REPLY: replies are dropped; after SKIP only the next one. */
   #replyMode: 'on' | 'off' | 'skip' | 'skipping' = 'on';
   #inFlightBytes = 0;
@@ -88,11 +92,11 @@ export class Session implements Flushable {
   readonly #out: ByteQueue;
   readonly #stash = new Stash();
   /** Made when the first command of one comes. */
-  #transaction: Transaction | null = null;
+  transaction: Transaction | null = null;
   /** The client waits at a server. */
   wait: Wait | null = null;
   /** Where the answer of a command goes that is run inside EXEC. */
-  #aside: Aside | null = null;
+  aside: Aside | null = null;
 
   constructor(id: number, socket: Socket, host: SessionHost) {
     this.id = id;
@@ -103,7 +107,7 @@ export class Session implements Flushable {
     this.#decoder = new CommandDecoder(host.limits, this.#command);
     this.#output = new Output(socket, () => this.#onDrain());
     this.#out = this.#output.queue;
-    this.becomeUser(host.users === null ? null : undefined);
+    this.becomeUser(strangerOf(host));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     socket.on('error', () => this.close());
@@ -118,8 +122,9 @@ export class Session implements Flushable {
     return (this.#gate & Gate.authentication) === 0;
   }
 
-  get isIdle(): boolean {
-    return this.#head === null && this.#out.length === 0 && this.#decoder.carriedBytes === 0;
+  /** It would like to be read, and is not. */
+  get isHeldBack(): boolean {
+    return (this.#hold & (Hold.rate | Hold.paused)) !== 0;
   }
 
   get queryBytes(): number {
@@ -134,9 +139,19 @@ export class Session implements Flushable {
     return this.subscriber !== null && this.subscriber.size > 0;
   }
 
-  /** null: no users are configured; undefined: not logged in. */
-  becomeUser(user: User | null | undefined): void {
+  /** null: may do everything; undefined: not logged in. */
+  becomeUser(user: User | null | undefined, name: string = user?.name ?? DEFAULT_USER): void {
+    this.expiry.clear();
+    this.changeRights(user, name);
+  }
+
+  /** The same client, which may do something else from now on. */
+  changeRights(user: User | null | undefined, name: string): void {
     this.user = user ?? null;
+    this.userName = name;
+    this.#pace.follow(this.user?.rate ?? null);
+    if (user === undefined) this.setMonitor(false);
+    this.release(Hold.rate);
     this.#gate &= ~(Gate.authentication | Gate.permissions);
     if (user === undefined) this.#gate |= Gate.authentication;
     else if (user !== null && !user.isUnlimited) this.#gate |= Gate.permissions;
@@ -149,22 +164,30 @@ export class Session implements Flushable {
     this.#decoder.limits = host.limits;
     this.subscriber?.adopt(host.channels);
     // Who waits at a server is held already, and still listened to.
-    if (this.#head !== null && this.wait === null) this.#holdBack(Hold.turns);
+    if (this.#head !== null && this.wait === null) this.hold(Hold.turns);
+  }
+
+  get isMonitor(): boolean {
+    return (this.#gate & Gate.monitor) !== 0;
+  }
+
+  setMonitor(isMonitor: boolean): void {
+    this.gate(Gate.monitor, isMonitor);
+    if (isMonitor) this.host.monitors.add(this);
+    else this.host.monitors.remove(this);
   }
 
   setReplyMode(mode: 'on' | 'off' | 'skip'): void {
     // SKIP says nothing while replies are OFF, as in Redis.
     if (mode === 'skip' && this.#replyMode === 'off') return;
     this.#replyMode = mode;
-    if (mode === 'on') this.#gate &= ~Gate.silence;
-    else this.#gate |= Gate.silence;
+    this.gate(Gate.silence, mode !== 'on');
   }
 
   /** CLIENT PAUSE and UNPAUSE, for this session. */
   setPause(mode: 'all' | 'write' | 'none'): void {
-    if (mode === 'write') this.#gate |= Gate.pausedWrites;
-    else this.#gate &= ~Gate.pausedWrites;
-    if (mode === 'all') this.#holdBack(Hold.paused);
+    this.gate(Gate.pausedWrites, mode === 'write');
+    if (mode === 'all') this.hold(Hold.paused);
     else this.release(Hold.paused);
   }
 
@@ -185,7 +208,9 @@ export class Session implements Flushable {
       const state = decoder.next();
       if (state === MORE) break;
       if (state === FAULT) {
-        this.#onFault(decoder.fault);
+        this.host.figures.protocolErrors++;
+        this.answer(error(`ERR Protocol error: ${decoder.fault}`));
+        this.finish();
         break;
       }
       this.#accept(this.#command);
@@ -204,14 +229,19 @@ export class Session implements Flushable {
 
   #accept(command: Command): void {
     const { host } = this;
-    host.figures.commands++;
-    const spec = host.table.resolve(command);
-    if (spec === undefined) {
-      if (isWebRequest(command)) {
-        host.clients.log.warn({ client: this.id }, 'client closed: it speaks HTTP');
-        this.close();
+    if (this.#isAgain) this.#isAgain = false;
+    else {
+      if (!this.#pace.admits()) {
+        host.figures.rateLimited++;
+        this.#decoder.unread();
+        this.hold(Hold.rate);
         return;
       }
+      host.figures.commands++;
+    }
+    const spec = host.table.resolve(command);
+    if (spec === undefined) {
+      if (closeIfWeb(this, command)) return;
       this.#refuse(command, UNKNOWN, unknownCommand(this, command));
       return;
     }
@@ -236,8 +266,8 @@ export class Session implements Flushable {
         block(this, command);
         break;
       case 'transaction':
-        this.#transaction ??= new Transaction(this);
-        this.#transaction.handle(command, spec);
+        this.transaction ??= new Transaction(this);
+        this.transaction.handle(command, spec);
         break;
       case 'channel':
         publish(this, command);
@@ -248,8 +278,10 @@ export class Session implements Flushable {
       case 'lease':
       case 'refuse':
         this.answer(error(refusalOf(spec)));
-        break;
+        return;
     }
+    // After the answer, as Redis does it. The command is still whole: nothing was decoded since.
+    if (host.monitors.isOn && !this.#isAgain) host.monitors.show(command, this);
   }
 
   /** The slower checks, for clients that need one of them; false if the command was dealt with. */
@@ -273,21 +305,30 @@ export class Session implements Flushable {
         return false;
       }
     }
+    if ((this.#gate & Gate.monitor) !== 0 && (spec.flags & KEYSPACE) !== 0) {
+      this.#refuse(command, spec, MONITOR_READS_NO_KEYS);
+      return false;
+    }
     if ((this.#gate & Gate.pausedWrites) !== 0 && spec.isWrite) {
-      this.#decoder.unread();
-      this.#holdBack(Hold.paused);
+      this.#putBack();
+      this.hold(Hold.paused);
       return false;
     }
     if (this.#replyMode === 'skip') this.#replyMode = 'skipping';
     if ((this.#gate & Gate.transaction) === 0 || spec.door === 'transaction') return true;
     this.#address(command);
-    return !this.#transaction!.intercept(command, spec);
+    const transaction = this.transaction!;
+    if (!transaction.intercept(command, spec)) return true;
+    // What is collected is shown when EXEC runs it.
+    const { monitors } = this.host;
+    if (monitors.isOn && !transaction.isCollecting) monitors.show(command, this);
+    return false;
   }
 
   #refuse(command: Command, spec: CommandSpec, text: string): void {
     if (this.#replyMode === 'skip') this.#replyMode = 'skipping';
     command.spec = spec;
-    this.#transaction?.spoil();
+    this.transaction?.spoil();
     this.answer(error(text));
   }
 
@@ -319,47 +360,43 @@ export class Session implements Flushable {
    * what changes protocol or database, and with it the links: on another link it could overtake them.
    */
   postpone(): boolean {
-    if (this.#head === null) return false;
-    this.#decoder.unread();
-    this.#holdBack(Hold.turns);
+    // Inside EXEC all earlier ones are answered, and nothing later is read.
+    if (this.#head === null || this.aside !== null) return false;
+    this.#putBack();
+    this.hold(Hold.turns);
     return true;
   }
 
-  /** Commands are looked at by the transaction before they take their usual way. */
-  gateTransaction(isOn: boolean): void {
-    if (isOn) this.#gate |= Gate.transaction;
-    else this.#gate &= ~Gate.transaction;
+  /** For this reason commands get a closer look from now on, or none any more. */
+  gate(reason: number, isOn: boolean): void {
+    if (isOn) this.#gate |= reason;
+    else this.#gate &= ~reason;
   }
 
-  /** The client is subscribed to something, or about to be. */
-  gateSubscriber(isOn: boolean): void {
-    if (isOn) this.#gate |= Gate.subscribed;
-    else this.#gate &= ~Gate.subscribed;
+  /** Adds to what the client reads, between two replies. */
+  say(text: string): void {
+    if ((this.#hold & Hold.closing) !== 0 || this.#replyMode === 'off') return;
+    this.#out.appendLatin1(text);
+    this.#mark();
   }
 
-  get transaction(): Transaction | null {
-    return this.#transaction;
+  #putBack(): void {
+    this.#decoder.unread();
+    this.#isAgain = true;
   }
 
-  /** From here to `closeAside` what is answered goes to `then` instead of the client. */
-  openAside(then: (reply: Buffer) => void): Aside {
-    this.#aside = { then, isTaken: false };
-    return this.#aside;
-  }
-
-  /** `value` is undefined if the handler answers by itself, or later, or wants no answer (OK stands for it). */
-  closeAside(aside: Aside, value: Value | undefined): void {
-    this.#aside = null;
-    if (value !== undefined) aside.then(encoded(value, this.protocol));
-    else if (!aside.isTaken) aside.then(encoded(OK, this.protocol));
+  runNext(): void {
+    this.release(Hold.rate);
+    if (this.#hold !== 0) return;
+    this.host.tick.begin();
+    this.#resume();
   }
 
   /** Answers the command under way with a value made here, in its turn. */
   answer(value: Value): void {
-    const aside = this.#aside;
+    const { aside } = this;
     if (aside !== null) {
-      aside.isTaken = true;
-      aside.then(encoded(value, this.protocol));
+      aside.take()(encoded(value, this.protocol));
       return;
     }
     if (this.#head === null && this.#replyMode === 'on') {
@@ -374,16 +411,15 @@ export class Session implements Flushable {
 
   /** Takes the turn of the command under way; the value is given to the function returned, now or later. */
   defer(command: Command): (value: Value) => void {
-    const aside = this.#aside;
+    const { aside } = this;
     if (aside !== null) {
-      aside.isTaken = true;
-      return (value) => aside.then(encoded(value, this.protocol));
+      const then = aside.take();
+      return (value) => then(encoded(value, this.protocol));
     }
     const turn = this.open(command);
-    const { protocol } = this;
     return (value) => {
       const out = new ByteQueue();
-      encodeValue(out, value, protocol);
+      encodeValue(out, value, this.protocol);
       turn.reply(out.bytes, 0, out.length);
       out.clear();
     };
@@ -499,10 +535,6 @@ export class Session implements Flushable {
 
   /** Stops decoding until `release` of the same reason. */
   hold(reason: number): void {
-    this.#holdBack(reason);
-  }
-
-  #holdBack(reason: number): void {
     this.#hold |= reason;
     this.#pauseReading();
   }
@@ -524,15 +556,9 @@ export class Session implements Flushable {
     if (this.#replyMode === 'skipping') this.setReplyMode('on');
   }
 
-  #onFault(fault: string): void {
-    this.host.figures.protocolErrors++;
-    this.answer(error(`ERR Protocol error: ${fault}`));
-    this.finish();
-  }
-
   /** Answers what is under way, then closes. */
   finish(): void {
-    this.#holdBack(Hold.closing);
+    this.hold(Hold.closing);
     this.#mark();
   }
 
@@ -562,13 +588,11 @@ export class Session implements Flushable {
     this.#out.clear();
     this.#stash.clear();
     this.#hold |= Hold.closing;
-    this.#transaction?.end();
+    this.transaction?.end();
     this.wait?.abandon();
+    this.#pace.follow(null);
+    this.expiry.clear();
+    this.setMonitor(false);
     this.host.onClosed(this);
   }
-}
-
-interface Aside {
-  readonly then: (reply: Buffer) => void;
-  isTaken: boolean;
 }

@@ -81,7 +81,7 @@ class FakeSession {
     this.heard += bytes.toString('latin1', start, end);
   }
 
-  gateSubscriber(isOn: boolean): void {
+  gate(_reason: number, isOn: boolean): void {
     if (!isOn) this.ended++;
   }
 

@@ -26,6 +26,7 @@ import {
   type Topic,
 } from '../routing/channels.ts';
 import type { ListenerFigures } from './figures.ts';
+import { Gate } from './gate.ts';
 import type { Session } from './session.ts';
 import type { Turn } from './turn.ts';
 
@@ -347,7 +348,7 @@ export class Subscriber implements Member {
     this.#countAs(this.size);
     if (this.isStepping || this.size > 0) return;
     this.#session.subscriber = null;
-    this.#session.gateSubscriber(false);
+    this.#session.gate(Gate.subscribed, false);
   }
 
   #countAs(size: number): void {
@@ -363,7 +364,7 @@ export class Subscriber implements Member {
 export function subscribe(session: Session, command: Command, spec: CommandSpec): void {
   if (session.subscriber?.isStepping !== true && session.postpone()) return;
   session.subscriber ??= new Subscriber(session);
-  session.gateSubscriber(true);
+  session.gate(Gate.subscribed, true);
   session.subscriber.take(command, spec, session.open(command));
 }
 

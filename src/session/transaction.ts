@@ -37,8 +37,10 @@ import {
 import { skipValue } from '../resp/skip.ts';
 import { ARRAY, BULK_ERROR, LF, MINUS, SIMPLE_ERROR, SIMPLE_STRING } from '../resp/types.ts';
 import { error, NULL_ARRAY, OK, status, type Value } from '../resp/value.ts';
+import { Gate } from './gate.ts';
 import { Hold } from './hold.ts';
 import { answerAside } from './local.ts';
+import { Noted } from './monitors.ts';
 import type { Session } from './session.ts';
 import { refusalOf } from './unknown.ts';
 
@@ -58,6 +60,8 @@ export class Transaction implements LeaseHolder {
   #begun = false;
   /** Commands in order: those the door answers, and null for each that the server has queued. */
   #queue: (Command | null)[] = [];
+  /** What a monitor is shown when it runs. */
+  readonly #noted = new Noted();
   /** Databases selected on the way, by the place of the command in the queue. */
   readonly #selections: Map<number, number> = new Map();
 
@@ -103,7 +107,10 @@ export class Transaction implements LeaseHolder {
   intercept(command: Command, spec: CommandSpec): boolean {
     if (spec.atOnce) return false;
     if (!this.#collecting) return this.#readWatched(command, spec);
+    const before = this.#queue.length;
     this.#collect(command, spec);
+    const isQueued = this.#queue.length > before;
+    if (isQueued && this.#session.host.monitors.isOn) this.#noted.add(command);
     return true;
   }
 
@@ -137,7 +144,7 @@ export class Transaction implements LeaseHolder {
     }
     if (session.postpone()) return;
     this.#collecting = true;
-    session.gateTransaction(true);
+    session.gate(Gate.transaction, true);
     session.answer(OK);
   }
 
@@ -150,7 +157,7 @@ export class Transaction implements LeaseHolder {
     if (session.postpone()) return;
     const lease = this.#borrow(command);
     if (lease === null) return;
-    session.gateTransaction(true);
+    session.gate(Gate.transaction, true);
     // What is read next must see a value that is watched already.
     session.hold(Hold.answer);
     lease.dispatch(
@@ -172,7 +179,7 @@ export class Transaction implements LeaseHolder {
     this.#watchLost = false;
     const lease = this.#lease;
     if (lease === null) {
-      session.gateTransaction(false);
+      session.gate(Gate.transaction, false);
       session.answer(OK);
       return;
     }
@@ -234,6 +241,7 @@ export class Transaction implements LeaseHolder {
       this.#abort(command, this.#spoiled ? error(EXECABORT) : NULL_ARRAY);
       return;
     }
+    for (const words of this.#noted.take()) session.host.monitors.showWords(words, session);
     const queue = this.#queue;
     const turn = session.open(command);
     session.hold(Hold.answer);
@@ -293,7 +301,7 @@ export class Transaction implements LeaseHolder {
     this.#reset();
     this.#watchLost = false;
     if (lease === null) {
-      session.gateTransaction(false);
+      session.gate(Gate.transaction, false);
       session.answer(OK);
     } else {
       // Without MULTI the server has only keys to forget.
@@ -310,7 +318,7 @@ export class Transaction implements LeaseHolder {
     this.#watchLost = false;
     const answer = session.defer(command);
     if (lease === null) {
-      session.gateTransaction(false);
+      session.gate(Gate.transaction, false);
       answer(value);
       return;
     }
@@ -341,6 +349,7 @@ export class Transaction implements LeaseHolder {
     this.#spoiled = false;
     this.#begun = false;
     this.#queue = [];
+    this.#noted.take();
     this.#selections.clear();
   }
 
@@ -348,7 +357,7 @@ export class Transaction implements LeaseHolder {
     const lease = this.#lease;
     this.#lease = null;
     this.#watches = false;
-    this.#session.gateTransaction(this.#collecting || this.#watchLost);
+    this.#session.gate(Gate.transaction, this.#collecting || this.#watchLost);
     if (isClean) lease?.release();
     else lease?.abandon();
   }

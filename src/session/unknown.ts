@@ -1,4 +1,4 @@
-/** Commands that are not what the table knows, answered in Redis's own words. */
+/** Commands that cannot run: unknown ones and misspelt ones in Redis's own words, others in ours. */
 import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { noSuchSubcommand, wrongNumberOfArguments } from '../resp/errors.ts';
@@ -34,9 +34,12 @@ export function wrongArity(spec: CommandSpec): string {
 }
 
 /** A browser that was made to speak to this port: its request must not go on as commands. */
-export function isWebRequest(command: Command): boolean {
+export function closeIfWeb(session: Session, command: Command): boolean {
   const lower = command.text(0).toLowerCase();
-  return lower === 'post' || lower === 'host:';
+  if (lower !== 'post' && lower !== 'host:') return false;
+  session.host.clients.log.warn({ client: session.id }, 'client closed: it speaks HTTP');
+  session.close();
+  return true;
 }
 
 /** Why the door does not run a command. */

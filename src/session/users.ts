@@ -8,23 +8,32 @@ import { KeyPositions, keysOf, sortPatternsOf } from '../commands/keys.ts';
 import { allCommands, BUILT_IN, type CommandTable } from '../commands/lookup.ts';
 import { Category, type CategoryName, type CommandSpec, Flag } from '../commands/spec.ts';
 import { globMatches } from '../core/glob.ts';
+import type { Secret } from '../core/secret-files.ts';
 import { NO_KEY_PERMISSION, noCommandPermission } from '../resp/errors.ts';
+import { UserRate } from './user-rate.ts';
 
 export interface UserOptions {
   readonly name: string;
-  /** Any of them is accepted. */
-  readonly passwords: readonly string[];
+  /** Any of them is accepted; one that may change is read at each login. */
+  readonly passwords: readonly (string | Secret)[];
   /** Patterns; null: every key. */
   readonly keys: readonly string[] | null;
   /** Rules from left to right; null: every command. */
   readonly commands: readonly string[] | null;
+  /** Commands per second of all its clients together; absent or null: unlimited. */
+  readonly rate?: number | null;
 }
+
+/** Who sends a password alone. */
+export const DEFAULT_USER = 'default';
 
 export class User {
   readonly name: string;
   /** Everything is allowed: nothing to check per command. */
   readonly isUnlimited: boolean;
-  readonly #digests: readonly Buffer[];
+  /** Null: as fast as it likes. */
+  readonly rate: UserRate | null;
+  readonly #passwords: readonly Secret[];
   readonly #patterns: readonly Buffer[] | null;
   /** By spec id; null: all. Commands registered by configuration come after the table's. */
   readonly #allowed: readonly boolean[] | null;
@@ -32,7 +41,11 @@ export class User {
 
   constructor(options: UserOptions, table: CommandTable) {
     this.name = options.name;
-    this.#digests = options.passwords.map(digest);
+    const { rate = null } = options;
+    this.rate = rate === null ? null : new UserRate(rate);
+    this.#passwords = options.passwords.map((each) =>
+      typeof each === 'string' ? { text: each } : each,
+    );
     const matchesAll = options.keys === null || options.keys.some((p) => bare(p) === '*');
     this.#patterns = matchesAll ? null : options.keys.map((p) => Buffer.from(bare(p)));
     const rules = options.commands === null ? null : compileRules(options.commands, table);
@@ -45,8 +58,8 @@ export class User {
     const given = digest(password);
     let accepted = false;
     // No early end: the time tells nothing about which password came close.
-    for (const expected of this.#digests) {
-      if (timingSafeEqual(given, expected)) accepted = true;
+    for (const { text } of this.#passwords) {
+      if (timingSafeEqual(given, digest(text))) accepted = true;
     }
     return accepted;
   }

@@ -11,6 +11,7 @@ import type { Protocol } from '../resp/types.ts';
 export interface Credentials {
   /** Empty: the password alone, as servers before Redis 6 know it. */
   readonly username: string;
+  /** Read anew for each link: it may have been exchanged. */
   readonly password: string;
 }
 

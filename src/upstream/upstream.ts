@@ -11,6 +11,7 @@ import { clientUnblock, ping, UNBLOCK_NAME } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { assert } from '../core/assert.ts';
 import type { Log } from '../core/log.ts';
+import { Rate } from '../core/rate.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
@@ -22,7 +23,6 @@ import { type LeaseHome, LinkLease } from './lease.ts';
 import { Link, type LinkOptions } from './link.ts';
 import type { Orphan, RefusedCommand } from './orphan.ts';
 import { Pool, SPARE } from './pool.ts';
-import { Rate } from './rate.ts';
 
 export interface UpstreamOptions extends LinkOptions {
   /** For logs and figures: `host:port`. */
@@ -275,9 +275,10 @@ export class Upstream implements Backend {
     const refusal = this.#refusal();
     if (refusal !== null) return refusal;
     const { credentials, database } = this.#options;
+    const password = credentials?.password ?? '';
     const isOwn = lane === this.#own;
     let wasReady = false;
-    return new Link(
+    const link: Link = new Link(
       isOwn ? this.#ownOptions() : this.#options,
       { protocol: lane.protocol, database: lane.database || database, credentials },
       {
@@ -291,7 +292,7 @@ export class Upstream implements Backend {
         },
         onTimeout: () => this.#onFailure(),
         onErrorReply: (bytes, start, end) => {
-          this.#noteError(bytes, start, end);
+          this.#noteError(link, password, bytes, start, end);
           return !isOwn && this.#owner.mends(bytes, start, end);
         },
         onRefused: (refused) => this.#owner.onRefused(this, lane, refused),
@@ -301,6 +302,7 @@ export class Upstream implements Backend {
       this.figures,
       this.#tally,
     );
+    return link;
   }
 
   /** A link to lend. It has no time-outs of its own: its lease has. */
@@ -308,7 +310,8 @@ export class Upstream implements Backend {
     const refusal = this.#refusal();
     if (refusal !== null) return refusal;
     const { credentials } = this.#options;
-    return new Link(
+    const password = credentials?.password ?? '';
+    const link: Link = new Link(
       { ...this.#options, opTimeoutMs: 0, flushBytesMin: 0 },
       { protocol, database, credentials, asksId: true },
       {
@@ -316,7 +319,7 @@ export class Upstream implements Backend {
         onClosed: (link, error, orphans) => this.#onDedicatedClosed(link, error, orphans),
         onTimeout: () => {},
         onErrorReply: (bytes, start, end) => {
-          this.#noteError(bytes, start, end);
+          this.#noteError(link, password, bytes, start, end);
           // Nobody else can answer for a connection that is lent; but what it says of the cluster is worth knowing.
           this.#owner.onLentError(this, bytes, start, end);
           return false;
@@ -329,6 +332,7 @@ export class Upstream implements Backend {
       this.figures,
       this.#tally,
     );
+    return link;
   }
 
   /** Why no connection may be opened now. */
@@ -366,6 +370,10 @@ export class Upstream implements Backend {
 
   #onLoss(error: LinkError): void {
     if (this.#closed) return;
+    if (error === EXCHANGED) {
+      this.#log.info({ server: this.name }, 'connecting anew with the new password');
+      return;
+    }
     this.figures.failures[error.code]++;
     this.#log.warn(
       { server: this.name, code: error.code, reason: error.message },
@@ -375,8 +383,13 @@ export class Upstream implements Backend {
   }
 
   /** An error is the client's to read; this one is ours to mend as well. */
-  #noteError(bytes: Buffer, start: number, end: number): void {
-    if (bytes.toString('latin1', start, start + NOAUTH.length) !== NOAUTH) return;
+  #noteError(link: Link, password: string, bytes: Buffer, start: number, end: number): void {
+    if (!isNoAuth(bytes, start)) return;
+    if (password !== (this.#options.credentials?.password ?? '')) {
+      // After this read: what else stands in it is still answered.
+      queueMicrotask(() => link.destroy(EXCHANGED));
+      return;
+    }
     this.#log.error(
       { server: this.name, reason: bytes.toString('latin1', start + 1, end - 2) },
       'server wants a password: set one for this upstream',
@@ -406,7 +419,14 @@ function laneKey(protocol: Protocol, database: number, index: number): number {
   return (index * DATABASES_MAX + database) * 4 + protocol;
 }
 
-const NOAUTH = '-NOAUTH ';
+/** On a link that stands: its user is gone, or its server has forgotten it. */
+function isNoAuth(bytes: Buffer, start: number): boolean {
+  return NOAUTHS.some((text) => bytes.toString('latin1', start, start + text.length) === text);
+}
+
+const NOAUTHS = ['-NOAUTH ', '-WRONGPASS '];
+/** Not the server's fault: it counts as no failure. */
+const EXCHANGED = linkError('closed', 'the password was exchanged, the server wants the new one');
 const PING: Buffer = ping();
 const PING_SPEC: CommandSpec = specByName('ping')!;
 const TOO_MANY_LANES = linkError('busy', 'too many databases are in use on this server');

@@ -196,10 +196,11 @@ test('durations, numbers and secrets are read as Envoy reads them', async () => 
     [main.connectTimeoutMs, main.opTimeoutMs, main.ring.minimumSize, main.hashTags],
     [1250, 1, 2048, true],
   );
-  assert.deepEqual(main.servers[0]?.auth, { username: null, password: 'from a file' });
+  const password = { text: 'from a file', file };
+  assert.deepEqual(main.servers[0]?.auth, { username: null, password });
   assert.equal(main.outlierDetection, null);
   assert.deepEqual(main.retry.reads, 0);
-  assert.deepEqual(config.listeners['main']?.users[0]?.passwords, ['pä']);
+  assert.deepEqual(config.listeners['main']?.users[0]?.passwords, [{ text: 'pä', file: null }]);
 });
 
 test('the file of a real placement puts every key where Envoy puts it', async () => {

@@ -151,6 +151,7 @@ class Door {
         limits,
         tick,
         users: null,
+        authenticator: null,
         clients: new Clients(tick, silent, { index: 0, count: 1 }, null),
         figures: new ListenerFigures(),
         version: '0',

@@ -237,11 +237,13 @@ function faultsOf(proxy: Message): Part | undefined {
       fault.note(`Envoy rounds to whole percents (${Math.floor(percent)}); here it is ${percent}`);
     }
     const delayMs = fault.milliseconds('delay') ?? 0;
+    const kind = fault.text('fault_type') === 'ERROR' ? 'error' : 'delay';
     const commands = fault.texts('commands').map((command) => command.toLowerCase());
     return {
-      kind: fault.text('fault_type') === 'ERROR' ? 'error' : 'delay',
+      kind,
       percent,
-      delay: delayMs === 0 ? undefined : durationText(delayMs),
+      // A delay of ours has to say how long.
+      delay: delayMs === 0 && kind === 'error' ? undefined : durationText(delayMs),
       commands: commands.length === 0 ? undefined : commands,
     };
   });

@@ -25,6 +25,17 @@ test('less than one per second is one after its time', () => {
   assert.equal(takes(rate, 2001, 3), 1);
 });
 
+test('the time to the next token is told, and a token not used can be given back', () => {
+  const rate = new Rate(4, 0);
+  assert.equal(rate.msToToken(0), 0);
+  takes(rate, 0, 4);
+  assert.equal(rate.msToToken(0), 250);
+  assert.equal(rate.msToToken(100), 150);
+  rate.giveBack();
+  assert.equal(rate.msToToken(100), 0);
+  assert.equal(takes(rate, 100, 3), 1);
+});
+
 test('many small steps of time earn as much as one large one', () => {
   const rate = new Rate(10, 0);
   takes(rate, 0, 10);
