@@ -60,7 +60,10 @@ function topologySchema(): z.ZodType<TopologyConfig> {
     .strictObject({
       refresh: duration('Time between two surveys.', 'positive').prefault('5s'),
       timeout: duration('How long one node may take to answer.', 'positive').prefault('3s'),
-      min_interval: duration('Time between two surveys at least.', 'positive').prefault('1s'),
+      min_interval: duration(
+        'Time between two surveys at least; a quarter of a second, if that is less, while an owner of slots is away.',
+        'positive',
+      ).prefault('1s'),
       after_redirects: integer('`MOVED` errors that lead to a survey.', 1, COUNT_MAX).prefault(1),
       after_failures: integer(
         'Failures of connections or commands that do.',

@@ -140,10 +140,10 @@ test('a cluster has its defaults, and credentials of nodes that are no seeds', (
       afterRedirects: 1,
       afterFailures: 5,
     },
-    auth: { username: null, password: 'one' },
+    auth: { username: null, password: { text: 'one', file: null } },
   });
   assert.deepEqual(
-    credentials.map(({ server, auth }) => [server.text, auth.password]),
+    credentials.map(({ server, auth }) => [server.text, auth.password?.text]),
     [['b:1', 'two']],
   );
 });

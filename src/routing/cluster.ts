@@ -307,8 +307,14 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
     return new Upstream(options, this.#owner, this.#tick, this.tally, this.#log);
   }
 
+  /** An owner of slots is away, so that somebody else is about to take them. */
+  #isBroken(): boolean {
+    return this.primaries().some((server) => this.#nodes.of(server)?.isFailing ?? false);
+  }
+
   #makeSurvey(): Survey {
     const host = {
+      isBroken: () => this.#isBroken(),
       witnesses: () => this.#witnesses(),
       current: () => this.#current(),
       keyOf: (node: TopologyNode) => this.#nodes.keyOf(node),

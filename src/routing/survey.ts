@@ -1,6 +1,7 @@
 /**
  * Asks the nodes of a cluster what it looks like: regularly, and sooner when something hints at a change; one
- * survey at a time, and never two within `minIntervalMs`.
+ * survey at a time, and never two within `minIntervalMs`. While a part of the cluster is away that time is
+ * `UNEASY_INTERVAL_MS`: whoever replaces it may be known any moment, and until then commands fail.
  *
  *   a known node ─▶ answer ─▶ settled? ─▶ adopted
  *        ▲                       │ no
@@ -27,6 +28,9 @@ export interface SurveyOptions {
   readonly afterFailures: number;
 }
 
+/** Four questions a second are little for those who answer, and a quarter of a second is soon for those who wait. */
+const UNEASY_INTERVAL_MS = 250;
+
 /** A node that can be asked. */
 export interface Witness {
   readonly name: string;
@@ -42,6 +46,8 @@ export interface SurveyHost {
   current(): Current | null;
   keyOf: Parameters<typeof settle>[2];
   adopt(settled: Settled): void;
+  /** A node that owns slots cannot be reached. */
+  isBroken(): boolean;
   /** No answer could be used. */
   onNothing(): void;
 }
@@ -58,6 +64,8 @@ export class Survey {
   #isWanted = false;
   #isClosed = false;
   #startedAt = -Infinity;
+  /** The last survey found nothing that could be believed, be it that the nodes see the cluster down. */
+  #foundNothing = false;
   #redirects = 0;
   #failures = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -93,7 +101,10 @@ export class Survey {
   #schedule(ms: number): void {
     if (this.#isClosed) return;
     const now = performance.now();
-    const due = Math.max(now + ms, this.#startedAt + this.#options.minIntervalMs);
+    const { minIntervalMs } = this.#options;
+    const isUneasy = this.#foundNothing || this.#host.isBroken();
+    const interval = isUneasy ? Math.min(UNEASY_INTERVAL_MS, minIntervalMs) : minIntervalMs;
+    const due = Math.max(now + ms, this.#startedAt + interval);
     if (this.#timer !== null) {
       if (this.#dueAt <= due) return;
       clearTimeout(this.#timer);
@@ -113,12 +124,16 @@ export class Survey {
     const settled = await this.#ask();
     this.#isRunning = false;
     if (this.#isClosed) return;
-    if (settled === null) this.failed++;
-    else this.ok++;
-    if (settled === null) this.#host.onNothing();
-    else this.#host.adopt(settled);
-    // Without a map nobody is served: try again as soon as may be.
-    const isUrgent = this.#isWanted || this.#host.current() === null;
+    this.#foundNothing = settled === null;
+    if (settled === null) {
+      this.failed++;
+      this.#host.onNothing();
+    } else {
+      this.ok++;
+      this.#host.adopt(settled);
+    }
+    // Try again as soon as may be: without a map nobody is served, and without a part of it some are not.
+    const isUrgent = this.#isWanted || this.#foundNothing || this.#host.isBroken();
     this.#schedule(isUrgent ? 0 : this.#options.refreshMs);
   }
 
