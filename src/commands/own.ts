@@ -61,6 +61,7 @@ export const MULTI_NAME = 'multi';
 export const DISCARD_NAME = 'discard';
 export const UNWATCH_NAME = 'unwatch';
 export const PING_NAME = 'ping';
+export const ASKING_NAME = 'asking';
 
 /** A command of one word, in the database and protocol of another. */
 export function commandLike(like: Command, name: string): Command {

@@ -23,8 +23,10 @@ import type { CommandSpec, Door } from '../commands/spec.ts';
 import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
 import type { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
+import { FollowingLease } from './following-lease.ts';
 import type { Group } from './group.ts';
 import { JoinedLease } from './joined-lease.ts';
+import type { Place, Placer } from './place.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
 
@@ -33,13 +35,7 @@ const NO_HOST = linkError('no_host', 'no server takes this key');
 /** Doors of commands that belong to a server; others are about the connection. */
 const PLACED: readonly Door[] = ['route', 'all', 'split', 'channel'];
 
-/** Where a command belongs, and what it looks like there. */
-interface Place {
-  readonly server: Backend;
-  readonly command: Command;
-}
-
-export class Borrower {
+export class Borrower implements Placer {
   readonly #routes: RouteTable;
   readonly #servers: AllServers;
   readonly #rewriter: Rewriter;
@@ -58,11 +54,12 @@ export class Borrower {
     }
     const place = this.place(command, null);
     if ('reply' in place) return place;
+    const { following } = place;
+    if (following !== null) return FollowingLease.of(this, following, place, holder);
     const lease = place.server.lease(place.command, holder);
     return 'reply' in lease ? lease : new RoutedLease(this, place.server, lease);
   }
 
-  /** `current` is the server already chosen: what names no key goes there. */
   place(command: Command, current: Backend | null): Place | Refusal {
     const keys = keysOf(command, this.#keys);
     if (keys.count === 0) return this.#placeKeyless(command, keys.invalid, current);
@@ -73,48 +70,55 @@ export class Borrower {
     }
     const rewrites = routes.some((route) => route?.rewrites ?? false);
     const written = rewrites ? this.#rewriter.rewrite(command, keys, routes) : command;
-    let server: Backend | null = null;
+    let place: Place | null = null;
     for (let i = 0; i < keys.count; i++) {
-      const index = keys.indexes[i]!;
-      const found = lenderOf(routes[i]?.group, written, index);
+      const found = placeOf(routes[i]?.group, written, keys.indexes[i]!);
       if (found === null) return NO_HOST;
-      if (server !== null && found !== server) return { reply: CROSSSLOT };
-      server = found;
+      if (place !== null && found.server !== place.server) return { reply: CROSSSLOT };
+      place ??= found;
     }
-    return server === null ? NOTHING_TO_LEND : { server, command: written };
+    return place ?? NOTHING_TO_LEND;
   }
 
   #placeKeyless(command: Command, isInvalid: boolean, current: Backend | null): Place | Refusal {
     const { spec } = command;
     // EXEC, SELECT and the like are about the connection.
     const isItsOwn = !PLACED.includes(spec.door);
-    if (current !== null && isItsOwn) return { server: current, command };
     const { catchAll, hasOneGroup } = this.#routes;
+    const following = catchAll?.group.following ?? null;
+    if (current !== null && isItsOwn) return { server: current, command, slot: -1, following };
     if (spec.over === 'channel') {
       // Subscribers hear PUBLISH at whichever server of its group it is said; a shard channel has a server of its own.
       const group = this.#routes.find(command.bytes, command.argStart(1), command.argEnd(1))?.group;
       const isHeard = current !== null && (group?.primaries().includes(current) ?? false);
-      if (isHeard && spec.keySpecs.length === 0) return { server: current, command };
+      if (isHeard && spec.keySpecs.length === 0) {
+        return { server: current, command, slot: -1, following };
+      }
       const server = serverOfChannel(this.#routes, command);
-      return server === null ? NO_HOST : { server, command };
+      return server === null ? NO_HOST : { server, command, slot: -1, following };
     }
     const only = hasOneGroup ? (catchAll?.group.only ?? null) : null;
     // Scripts may name no keys, and a wrong number of keys is the server's to tell.
     const isAnyones = isInvalid || spec.keyAt < 0 || spec.over === 'any';
     if (only === null && !isAnyones) return { reply: severalServers(spec.name.replace('|', ' ')) };
     const server = current ?? only ?? catchAll?.group.any() ?? null;
-    return server === null ? NO_HOST : { server, command };
+    return server === null ? NO_HOST : { server, command, slot: -1, following };
   }
 }
 
 /** The server that has a key and connections to lend. */
-function lenderOf(group: Group | undefined, command: Command, index: number): Backend | null {
+function placeOf(group: Group | undefined, command: Command, index: number): Place | null {
   if (group === undefined) return null;
   const { bytes } = command;
   const start = command.argStart(index);
   const end = command.argEnd(index);
-  if (group.slotted !== undefined) return group.slotted.ownerOf(slotOf(bytes, start, end));
-  return group.only ?? group.serverOf(bytes, start, end);
+  const { slotted, following = null } = group;
+  const slot = slotted === undefined ? -1 : slotOf(bytes, start, end);
+  const server =
+    slotted === undefined
+      ? (group.only ?? group.serverOf(bytes, start, end))
+      : slotted.ownerOf(slot);
+  return server === null ? null : { server, command, slot, following };
 }
 
 class RoutedLease implements Lease {

@@ -23,6 +23,7 @@ import { Upstream, type UpstreamOptions, type UpstreamOwner } from '../upstream/
 import type { ClusterNodes, OwnedGroup, SlottedKeys } from './group.ts';
 import { Lobby } from './lobby.ts';
 import { type ClusterNode, Nodes } from './nodes.ts';
+import type { Following } from './place.ts';
 import { LatencyProbe, zoneOf } from './probes.ts';
 import { type ReadPolicy, Shard } from './readers.ts';
 import { mayHint, type RetryPolicy } from './redirect.ts';
@@ -64,6 +65,7 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
   readonly slotted: SlottedKeys = this;
   readonly hasBus = true;
   readonly cluster: ClusterNodes = this;
+  readonly following: Following;
   readonly slots: Slots;
   readonly readsReplicasOnly: boolean;
   readonly redirector: Redirector;
@@ -103,6 +105,12 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
     );
     const policy = { redirectsMax: options.redirectsMax, opTimeoutMs: options.opTimeoutMs };
     this.redirector = new Redirector(this, policy, options.retry);
+    const { redirector } = this;
+    this.following = {
+      luggage: redirector.luggage,
+      ownerOf: (slot) => (slot < 0 ? this.any() : this.ownerOf(slot)),
+      onward: (refused) => redirector.onward(refused),
+    };
     this.#lobby = new Lobby((command, sink) => this.redirector.hold(command, sink, UNPLACED));
     this.slots = new Slots(this.#lobby, {
       hold: (command, sink, slot) => this.redirector.hold(command, sink, slot),

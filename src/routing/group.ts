@@ -2,6 +2,7 @@
 import type { Backend } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import type { Feed, FeedOwner } from '../upstream/feed.ts';
+import type { Following } from './place.ts';
 
 export interface Group extends Homes {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface Group extends Homes {
   serverOf(bytes: Buffer, start: number, end: number, command?: Command): Backend | null;
   /** Set where keys lie in slots, and one command may name keys of one slot only. */
   readonly slotted?: SlottedKeys;
+  /** Set where keys may move to another server while a connection to theirs is lent. */
+  readonly following?: Following;
   /** Some server, for commands without keys that any server answers alike. */
   any(): Backend | null;
   /**

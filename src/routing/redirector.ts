@@ -9,9 +9,10 @@ import { type LinkError, linkError } from '../resp/errors.ts';
 import type { CommandTally } from '../upstream/figures.ts';
 import type { Lane } from '../upstream/lane.ts';
 import type { Orphan, RefusedCommand } from '../upstream/orphan.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import { Upstream } from '../upstream/upstream.ts';
 import { FrameSlots } from './frame-slot.ts';
 import type { ClusterNode } from './nodes.ts';
+import type { Onward, RefusedLent } from './place.ts';
 import {
   decide,
   type Hint,
@@ -121,13 +122,33 @@ export class Redirector {
     else this.#go(trip, server, target!.upstream, decision === 'ask');
   }
 
-  /** Told to whoever borrowed the connection, and heeded here: the next who borrows is sent to the right place. */
+  /** What it says of the cluster is heeded here; whether its borrower goes on elsewhere is asked by `onward`. */
   onLentError(server: Upstream, bytes: Buffer, start: number, end: number): void {
     const hint = readHint(bytes.toString('latin1', start + 1, end - 2), UNKNOWN);
     if (hint === null) return;
     this.refusals[hint.kind]++;
-    this.passedOn++;
     this.#read(hint, server);
+  }
+
+  onward({ by, text, ...refused }: RefusedLent): Onward | null {
+    const hint = readHint(text, refused.command.spec);
+    if (hint === null || !(by instanceof Upstream)) return null;
+    const host = hint.host || this.#host.hostOf(by);
+    const target = hint.port > 0 ? (this.#host.meet(host, hint.port)?.upstream ?? null) : null;
+    const isCircle = target !== null && refused.refusedBy.has(target);
+    const decision = decide(null, { hint, isCircle, ...refused }, this.#policy);
+    const isLost = target === null && (decision === 'follow' || decision === 'ask');
+    if (decision === 'fail' || isLost || this.#isClosed) {
+      this.passedOn++;
+      return null;
+    }
+    if (decision !== 'wait') return { target, isAsking: decision === 'ask', pauseMs: 0 };
+    const isSame = hint.kind === 'tryagain';
+    return {
+      target: isSame ? by : null,
+      isAsking: isSame && refused.isAsking,
+      pauseMs: pauseMs(refused.redirects),
+    };
   }
 
   /** Retries go out first: a sink that fails may ask for something new at once. */

@@ -11,14 +11,18 @@ import { bulk } from '../support/wire.ts';
 const SECONDS = Number(process.env['TIDEGATE_TEST_SECONDS'] ?? 8);
 /** What a client may see while a primary is gone and nobody has taken its place. */
 const EXPECTED =
-  /^-(upstream failure|no upstream host|CLUSTERDOWN .*|finished with \d+ error\(s\))$/;
+  /^-(upstream failure|no upstream host|CLUSTERDOWN .*|EXECABORT .*|finished with \d+ error\(s\))$/;
 
 test('a failover that a replica asks for shows in no reply', async () => {
   await using servers = await startCluster();
   await using gate = await startTidegate(
     cluster(servers.addresses.slice(0, 2), { op_timeout: '3s' }),
   );
-  const load = new ClusterLoad({ clients: 20, connect: () => gate.connect() });
+  const load = new ClusterLoad({
+    clients: 20,
+    connect: () => gate.connect(),
+    transactions: true,
+  });
   await load.start();
   await sleep(300);
   for (const index of [0, 1, 2]) {
@@ -35,7 +39,12 @@ test('a failover that a replica asks for shows in no reply', async () => {
 test('a primary that is killed is missed only until the cluster has another one', async () => {
   await using servers = await startCluster();
   await using gate = await startTidegate(cluster(servers.addresses.slice(0, 2)));
-  const load = new ClusterLoad({ clients: 50, connect: () => gate.connect(), mayLose: true });
+  const load = new ClusterLoad({
+    clients: 50,
+    connect: () => gate.connect(),
+    mayLose: true,
+    transactions: true,
+  });
   await load.start();
   await sleep(500);
   const rounds = Math.max(1, Math.floor(SECONDS / 10));

@@ -187,3 +187,54 @@ test('so many unknown hosts are followed, and no more', async () => {
   assert.match(body, /tidegate_cluster_strangers_refused_total\{upstream="main"\} 3/);
   assert.match(body, /tidegate_cluster_redirects_total\{upstream="main",kind="ask"\} 103/);
 });
+
+test('a transaction that is sent to and fro is refused after redirects_max, and told why', async () => {
+  await using servers = await scriptCluster(2);
+  const [a, b] = servers.nodes as [ScriptedNode, ScriptedNode];
+  await using gate = await startTidegate(
+    cluster(servers.addresses, { ...QUIET, redirects_max: 1 }),
+  );
+  await using wire = await gate.connect();
+  wire.send('MULTI');
+  wire.send('SET', KEY, '1');
+  await a.answer('multi', OK);
+  await a.answer(`SET ${KEY} 1`, moved(b));
+  await b.answer('multi', OK);
+  await b.answer(`SET ${KEY} 1`, moved(a));
+  assert.deepEqual(await wire.readAll(2), [OK, moved(a)]);
+  wire.send('EXEC');
+  await b.answer('discard', OK);
+  assert.match((await wire.read()) ?? '', /^-EXECABORT /);
+});
+
+test('ASK of a transaction is said once, before MULTI, and before each try of a wait', async () => {
+  await using servers = await scriptCluster(2);
+  const [a, b] = servers.nodes as [ScriptedNode, ScriptedNode];
+  await using gate = await startTidegate(cluster(servers.addresses, QUIET));
+  await using wire = await gate.connect();
+  for (const words of [['MULTI'], ['SET', KEY, '1'], ['SET', KEY, '2'], ['EXEC']]) {
+    wire.send(...words);
+  }
+  await a.answer('multi', OK);
+  await a.answer(`SET ${KEY} 1`, `-ASK ${SLOT} ${b.address}\r\n`);
+  for (const [text, reply] of [
+    ['asking', OK],
+    ['multi', OK],
+    [`SET ${KEY} 1`, '+QUEUED\r\n'],
+    [`SET ${KEY} 2`, '+QUEUED\r\n'],
+    ['EXEC', '*2\r\n+OK\r\n+OK\r\n'],
+  ] as const) {
+    await b.answer(text, reply);
+  }
+  assert.deepEqual(await wire.readAll(4), [
+    OK,
+    '+QUEUED\r\n',
+    '+QUEUED\r\n',
+    '*2\r\n+OK\r\n+OK\r\n',
+  ]);
+  wire.send('BLPOP', KEY, '5');
+  await a.answer(`BLPOP ${KEY} 5`, `-ASK ${SLOT} ${b.address}\r\n`);
+  await b.answer('asking', OK);
+  await b.answer(`BLPOP ${KEY} 5`, '*-1\r\n');
+  assert.equal(await wire.read(), '*-1\r\n');
+});

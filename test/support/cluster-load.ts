@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly pipeline?: number;
   /** A failover may take back what was acknowledged but not replicated: a value may then be an older one. */
   readonly mayLose?: boolean;
+  /** Transactions too, plain ones and ones that compare and set. */
+  readonly transactions?: boolean;
 }
 
 export class ClusterLoad {
@@ -88,6 +90,8 @@ class LoadClient {
   /** The counter is at least at the first and at most at the second. */
   #atLeast = 0;
   #atMost = 0;
+  #transactions = 0;
+  #counter = 0;
 
   constructor(index: number, wire: Wire, options: LoadOptions) {
     this.#name = `load:${index}`;
@@ -104,6 +108,10 @@ class LoadClient {
       await this.#count();
       await this.#readAll(names);
       await this.#overwrite(names[this.#round % keys]!);
+      if (this.#options.transactions) {
+        await this.#transact();
+        await this.#compareAndSet();
+      }
     }
     this.#wire.close();
   }
@@ -141,6 +149,57 @@ class LoadClient {
     }
     this.#atLeast = value;
     this.#atMost = value;
+  }
+
+  /** All of it or nothing, in one pipeline: what each command says is known. */
+  async #transact(): Promise<void> {
+    const name = `{${this.#name}:${this.#round % 4}}`;
+    const value = `${name}=${this.#round}`;
+    const replies = await this.#wire.askAll([
+      ['MULTI'],
+      ['SET', `${name}a`, value],
+      ['INCR', `${name}b`],
+      ['GET', `${name}a`],
+      ['EXEC'],
+    ]);
+    const expected = ['+OK\r\n', '+QUEUED\r\n', '+QUEUED\r\n', '+QUEUED\r\n'];
+    const last = this.#note(replies.pop() ?? '');
+    this.#transactions++;
+    for (const [index, reply] of replies.entries()) {
+      if (this.#note(reply) !== expected[index] && !reply.startsWith('-')) {
+        this.#blame('in MULTI', name, reply);
+      }
+    }
+    if (last.startsWith('-')) return;
+    const count = Math.ceil(this.#transactions / 4);
+    const isTold = /^\*3\r\n\+OK\r\n:(\d+)\r\n/.exec(last);
+    const isRead = last.endsWith(bulk(value));
+    const isExact = this.#options.mayLose === true || Number(isTold?.[1]) === count;
+    if (isTold === null || !isRead || !isExact) this.#blame(`EXEC, expected ${count}`, name, last);
+  }
+
+  /** Nobody else writes the counter, so whatever is acknowledged is exactly one more than before. */
+  async #compareAndSet(): Promise<void> {
+    const name = `${this.#name}:cas`;
+    const watched = await this.#ask(['WATCH', name]);
+    const read = await this.#ask(['GET', name]);
+    if (watched.startsWith('-') || read.startsWith('-')) {
+      await this.#ask(['UNWATCH']);
+      return;
+    }
+    const before = read === '$-1\r\n' ? 0 : Number(read.split('\r\n')[1]);
+    if (before !== this.#counter && !this.#options.mayLose) {
+      this.#blame(`GET, expected ${this.#counter}`, name, read);
+    }
+    const [, , last = ''] = await this.#wire.askAll([
+      ['MULTI'],
+      ['SET', name, String(before + 1)],
+      ['EXEC'],
+    ]);
+    this.#note(last);
+    this.#counter = before;
+    if (last === '*1\r\n+OK\r\n') this.#counter++;
+    else if (!last.startsWith('-') && last !== '*-1\r\n') this.#blame('EXEC', name, last);
   }
 
   async #readAll(names: readonly string[]): Promise<void> {

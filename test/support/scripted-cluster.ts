@@ -168,6 +168,8 @@ export class ScriptedNode {
         return '+PONG\r\n';
       case 'READONLY':
         return '+OK\r\n';
+      case 'CLIENT ID':
+        return ':1\r\n';
       case 'CLUSTER INFO':
         return bulk(`cluster_state:${view.state}\r\ncluster_current_epoch:${view.epoch}\r\n`);
       case 'CLUSTER SHARDS':
