@@ -1,0 +1,159 @@
+/**
+ * A Redis in this process, behind the contract that servers are behind too.
+ *
+ *   dispatch ─▶ Call ─▶ handler of the command ─▶ Database ─▶ Dict, Arena
+ *                 └─▶ Reply ─▶ sink               └─▶ changed: WATCH, blocked clients, the file
+ *
+ * One command runs at a time and to its end: that is the whole of its concurrency.
+ */
+import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
+import type { Command } from '../commands/command.ts';
+import type { CommandSpec } from '../commands/spec.ts';
+import { Call, Notify } from './call.ts';
+import { Client } from './client.ts';
+import { handlers } from './handlers.ts';
+import { Database, type KeyspaceOwner } from './keyspace.ts';
+import { EngineLease } from './lease.ts';
+import { Arena } from './memory/arena.ts';
+import type { Collection } from './types.ts';
+import { Watches } from './watch.ts';
+
+export interface EngineOptions {
+  /** Default 16. */
+  readonly databases?: number;
+  /** Milliseconds since 1970; default: the clock of the machine. */
+  readonly clock?: () => number;
+}
+
+const DATABASES = 16;
+/** Elements given back to memory in one slice, and the pause between two. */
+const RELEASE_SLICE = 20_000;
+/** Marks of use count seconds, modulo 2^24. */
+const CLOCK_MASK = 0xffffff;
+
+export class Engine implements Backend, KeyspaceOwner {
+  readonly arena: Arena = new Arena();
+  readonly databases: readonly Database[];
+  readonly watches: Watches = new Watches();
+  /** Milliseconds since 1970, as of the command under way. */
+  now: number;
+  /** Set of `Notify`; 0: nobody is told. */
+  notifyFlags = 0;
+  expired = 0;
+  commandsRun = 0;
+  readonly #clock: () => number;
+  readonly #call: Call;
+  /** A sink may ask again before the reply was copied; then the call is not free. */
+  #isBusy = false;
+  readonly #nobody: Client = new Client(false);
+  #garbage: Collection[] = [];
+  #isCollecting = false;
+  #isClosed = false;
+
+  constructor(options: EngineOptions = {}) {
+    this.#clock = options.clock ?? Date.now;
+    this.now = this.#clock();
+    this.databases = Array.from(
+      { length: options.databases ?? DATABASES },
+      (_none, index) => new Database(index, this.arena, this),
+    );
+    this.#call = new Call(this);
+  }
+
+  dispatch(command: Command, sink: Sink): void {
+    this.run(command, this.#nobody, sink);
+  }
+
+  lease(_command: Command, holder: LeaseHolder): EngineLease {
+    return new EngineLease(this, holder);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#garbage = [];
+  }
+
+  /** Runs a command for a client and gives the reply to the sink. */
+  run(command: Command, client: Client, sink: Sink): void {
+    const isNested = this.#isBusy;
+    const call = isNested ? new Call(this) : this.#call;
+    this.#isBusy = true;
+    this.now = this.#clock();
+    this.execute(call, command, client);
+    const { reply } = call;
+    if (reply.length > 0) sink.reply(reply.bytes, 0, reply.length);
+    this.#isBusy = isNested;
+  }
+
+  /** Runs a command; what it says is in `call.reply`, nothing if it waits. */
+  execute(call: Call, command: Command, client: Client): void {
+    const database = this.databases[command.database];
+    if (database === undefined) {
+      call.reply.begin(command.protocol);
+      call.reply.error('ERR DB index is out of range');
+      return;
+    }
+    call.begin(command, client, database);
+    this.commandsRun++;
+    const handler = handlers[command.spec.id];
+    if (handler === undefined) refuse(call, command.spec);
+    else handler(call);
+  }
+
+  clock(_before: number): number {
+    return secondsOf(this.now);
+  }
+
+  onExpired(database: Database, entry: number): void {
+    this.expired++;
+    const { arena } = this;
+    const key = database.dict.keyOf(entry);
+    const bytes = arena.bufferOf(key);
+    const start = arena.startOf(key);
+    const end = start + arena.lengthOf(key);
+    this.onChanged(database, bytes, start, end);
+    this.notify(Notify.expired, 'expired', database, bytes, start, end);
+  }
+
+  onChanged(database: Database, bytes: Buffer, start: number, end: number): void {
+    if (!this.watches.isEmpty) this.watches.onChanged(database, bytes, start, end);
+  }
+
+  /** A keyspace notification, if anybody wants its class. */
+  notify(
+    kind: number,
+    _event: string,
+    _database: Database,
+    _bytes: Buffer,
+    _start: number,
+    _end: number,
+  ): void {
+    if ((this.notifyFlags & kind) === 0) return;
+  }
+
+  discard(collection: Collection): void {
+    this.#garbage.push(collection);
+    if (this.#isCollecting) return;
+    this.#isCollecting = true;
+    setImmediate(() => this.#collect());
+  }
+
+  /** Gives memory back a slice per turn of the loop, so that nobody waits for it. */
+  #collect(): void {
+    const [first] = this.#garbage;
+    if (first === undefined || this.#isClosed) {
+      this.#isCollecting = false;
+      return;
+    }
+    if (first.release(RELEASE_SLICE)) this.#garbage.shift();
+    setImmediate(() => this.#collect());
+  }
+}
+
+function secondsOf(ms: number): number {
+  return Math.floor(ms / 1000) & CLOCK_MASK;
+}
+
+function refuse(call: Call, spec: CommandSpec): void {
+  call.reply.error(`ERR the embedded engine does not know '${spec.name.replace('|', ' ')}'`);
+}

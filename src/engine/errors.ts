@@ -1,0 +1,14 @@
+/** Errors of a server, in Redis's words; the first word is the code. */
+export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value';
+export const NOT_INTEGER = 'ERR value is not an integer or out of range';
+export const NOT_FLOAT = 'ERR value is not a valid float';
+export const SYNTAX = 'ERR syntax error';
+export const NO_SUCH_KEY = 'ERR no such key';
+export const OVERFLOW = 'ERR increment or decrement would overflow';
+export const OUT_OF_RANGE = 'ERR index out of range';
+export const TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)';
+export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+
+export function invalidExpire(name: string): string {
+  return `ERR invalid expire time in '${name}' command`;
+}

@@ -1,0 +1,25 @@
+/** Which handler answers which command, by the number of its row in the command table. */
+import { specByName } from '../commands/lookup.ts';
+import type { Handler } from './call.ts';
+import { STRING_COMMANDS } from './families/string.ts';
+import { TRANSACTION_COMMANDS } from './families/transaction.ts';
+
+const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
+  STRING_COMMANDS,
+  TRANSACTION_COMMANDS,
+];
+
+export const handlers: (Handler | undefined)[] = gather();
+
+function gather(): (Handler | undefined)[] {
+  const found: (Handler | undefined)[] = [];
+  for (const family of FAMILIES) {
+    for (const [name, handler] of Object.entries(family)) {
+      const spec = specByName(name);
+      if (spec === undefined) throw new Error(`no command of the table is called ${name}`);
+      found[spec.id] = handler;
+    }
+  }
+  // Every place is filled, or the array would be a slow one.
+  return Array.from({ length: found.length }, (_none, id) => found[id]);
+}

@@ -1,0 +1,45 @@
+/** Kinds of values, in the words and the order of Redis. */
+
+/** Kept with each key, in four bits. */
+export const Kind = { string: 1, list: 2, set: 3, zset: 4, hash: 5, stream: 6 } as const;
+export type KindNumber = (typeof Kind)[keyof typeof Kind];
+
+/** What TYPE says. */
+export const KIND_NAMES: readonly string[] = [
+  'none',
+  'string',
+  'list',
+  'set',
+  'zset',
+  'hash',
+  'stream',
+];
+
+/** How a string is kept, in four bits; the words of OBJECT ENCODING are in `ENCODING_NAMES`. */
+export const Encoding = {
+  /** Bytes in the arena. */
+  raw: 0,
+  /** The same, of a string that Redis would keep beside its object: 44 bytes at most, never changed in place. */
+  embedded: 1,
+  /** The number itself, of 32 bits. */
+  small: 2,
+  /** A 64-bit integer as its digits in the arena. */
+  digits: 3,
+} as const;
+
+export const ENCODING_NAMES: readonly string[] = ['raw', 'embstr', 'int', 'int'];
+
+/** A value that is more than a string. */
+export interface Collection {
+  readonly kind: KindNumber;
+  /** What OBJECT ENCODING says. */
+  readonly encoding: string;
+  /** What it takes beside the bytes in the arena, about. */
+  readonly bytes: number;
+  /** Elements, as its length command counts them. */
+  readonly size: number;
+  /**
+   * Gives its bytes back to the arena, `limit` elements or so at a time; true when all are. Nobody uses it any more.
+   */
+  release(limit: number): boolean;
+}

@@ -1,0 +1,94 @@
+/** The engine without a door or a socket, and comparisons of it with a real server. */
+import assert from 'node:assert/strict';
+import { Command } from '../../src/commands/command.ts';
+import { CommandTable, checkArity, UNKNOWN } from '../../src/commands/lookup.ts';
+import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import type { EngineLease } from '../../src/engine/lease.ts';
+import { wrongNumberOfArguments } from '../../src/resp/errors.ts';
+import type { Random } from './random.ts';
+import { startRedis, type TestRedis } from './redis.ts';
+import type { Wire } from './wire.ts';
+
+const TABLE = new CommandTable([]);
+
+/** One client of an engine; replies are bytes as text, one character per byte. */
+export class EngineClient {
+  readonly engine: Engine;
+  readonly #lease: EngineLease;
+  protocol: 2 | 3 = 2;
+  database = 0;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.#lease = engine.lease(new Command(UNKNOWN, Buffer.alloc(0)), { onLost() {} });
+  }
+
+  /** Null: it waits. */
+  ask(words: readonly (string | Buffer)[]): string | null {
+    const command = new Command(UNKNOWN, Buffer.alloc(0));
+    command.fill(
+      words.map((word) => (typeof word === 'string' ? Buffer.from(word, 'latin1') : word)),
+    );
+    command.protocol = this.protocol;
+    command.database = this.database;
+    const spec = TABLE.resolve(command);
+    if (spec === undefined) return '-ERR unknown command\r\n';
+    command.spec = spec;
+    if (!checkArity(spec, command.argc)) return `-${wrongNumberOfArguments(spec.name)}\r\n`;
+    let answer: string | null = null;
+    this.#lease.dispatch(command, {
+      reply(bytes, start, end) {
+        answer = bytes.toString('latin1', start, end);
+      },
+      fail(error) {
+        throw error;
+      },
+    });
+    return answer;
+  }
+}
+
+export interface Comparison {
+  readonly random: Random;
+  /** Commands of one round, at most. */
+  readonly rounds: number;
+  /** The next command. */
+  readonly next: (random: Random) => readonly string[];
+  /** What is left of a reply before it is compared; default: all of it. */
+  readonly normal?: (words: readonly string[], reply: string) => string;
+  readonly options?: EngineOptions;
+  /** Settings of the real server. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Plays the same commands to a real server and to an engine, in both protocols: every reply must be the same. */
+export async function compareWithServer(comparison: Comparison): Promise<void> {
+  await using server = await startRedis({ config: comparison.config ?? {} });
+  for (const protocol of [2, 3] as const) await comparePart(server, comparison, protocol);
+}
+
+/** Sent together: what the random generator chose does not depend on replies. */
+const BATCH = 200;
+
+async function comparePart(
+  server: TestRedis,
+  { random, rounds, next, normal = (_words, reply) => reply, options = {} }: Comparison,
+  protocol: 2 | 3,
+): Promise<void> {
+  await server.ask('FLUSHALL');
+  await using wire: Wire = await server.connect({ protocol });
+  const client = new EngineClient(new Engine(options));
+  client.protocol = protocol;
+  const history: string[] = [];
+  for (let done = 0; done < rounds; done += BATCH) {
+    const commands = Array.from({ length: Math.min(BATCH, rounds - done) }, () => next(random));
+    const wanted = await wire.askAll(commands.map((words) => [...words]));
+    for (const [index, words] of commands.entries()) {
+      const shown = words.map((word) => JSON.stringify(word)).join(' ');
+      history.push(shown);
+      const found = normal(words, client.ask(words) ?? '(waits)');
+      const message = `seed ${random.seed}, RESP${protocol}, command ${done + index}: ${shown}\nbefore: ${history.slice(-12, -1).join('\n        ')}`;
+      assert.equal(found, normal(words, wanted[index]!), message);
+    }
+  }
+}
