@@ -15,6 +15,7 @@ import { handlers } from './handlers.ts';
 import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
+import { defaultSettings, type Settings } from './settings.ts';
 import type { Collection } from './types.ts';
 import { Watches } from './watch.ts';
 
@@ -35,6 +36,7 @@ export class Engine implements Backend, KeyspaceOwner {
   readonly arena: Arena = new Arena();
   readonly databases: readonly Database[];
   readonly watches: Watches = new Watches();
+  readonly settings: Settings = defaultSettings();
   /** Milliseconds since 1970, as of the command under way. */
   now: number;
   /** Set of `Notify`; 0: nobody is told. */
