@@ -3,6 +3,7 @@
  * and answers it once; it is used again for the next command, so nobody keeps it.
  */
 import type { Command } from '../commands/command.ts';
+import type { WaitWish } from './blocked.ts';
 import type { Client } from './client.ts';
 import type { Engine } from './engine.ts';
 import type { Database } from './keyspace.ts';
@@ -13,6 +14,10 @@ import { Reply } from './reply.ts';
 export type Handler = (call: Call) => void;
 
 const LOWER = 0x20;
+const TIMEOUT_NO_FLOAT = 'ERR timeout is not a float or out of range';
+const TIMEOUT_NEGATIVE = 'ERR timeout is negative';
+const TIMEOUT_TOO_LONG = 'ERR timeout is out of range';
+const TIMEOUT_MS_MAX = Number.MAX_SAFE_INTEGER;
 
 export class Call {
   readonly engine: Engine;
@@ -28,6 +33,10 @@ export class Call {
   dirty = 0;
   /** What the file gets instead of the command itself; null: the command. */
   rewritten: (string | Buffer)[][] | null = null;
+  /** A client is there who can wait: not inside EXEC or a script. */
+  mayWait = false;
+  /** Set by a handler that found nothing and whose client is to wait: then nothing is replied. */
+  wish: WaitWish | null = null;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -41,6 +50,7 @@ export class Call {
     this.argc = command.argc;
     this.dirty = 0;
     this.rewritten = null;
+    this.wish = null;
     this.reply.begin(command.protocol);
   }
 
@@ -112,6 +122,24 @@ export class Call {
   /** The same for a command that writes. */
   write(index: number): number {
     return this.db.write(this.bytes, this.start(index), this.end(index));
+  }
+
+  /** Nothing is there yet: the client waits for it, or where none can is told so at once. */
+  wait(wish: WaitWish): void {
+    if (this.mayWait) this.wish = wish;
+    else if (wish.nothing === 'array') this.reply.nullArray();
+    else this.reply.null();
+  }
+
+  /** How long a command may wait, in milliseconds, from seconds; null: wrong, and the client has been told. */
+  timeout(index: number): number | null {
+    const seconds = this.double(index);
+    const ms = seconds === null ? 0 : Math.ceil(seconds * 1000);
+    if (seconds === null) this.reply.error(TIMEOUT_NO_FLOAT);
+    else if (ms > TIMEOUT_MS_MAX) this.reply.error(TIMEOUT_TOO_LONG);
+    else if (ms < 0) this.reply.error(TIMEOUT_NEGATIVE);
+    else return ms;
+    return null;
   }
 
   /** The value of the key at this argument is new, changed or gone: told to all who have to know. */

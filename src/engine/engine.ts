@@ -9,6 +9,7 @@
 import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
+import { Blocked } from './blocked.ts';
 import { Call, Notify } from './call.ts';
 import { Client } from './client.ts';
 import { handlers } from './handlers.ts';
@@ -36,6 +37,7 @@ export class Engine implements Backend, KeyspaceOwner {
   readonly arena: Arena = new Arena();
   readonly databases: readonly Database[];
   readonly watches: Watches = new Watches();
+  readonly blocked: Blocked = new Blocked(this);
   readonly settings: Settings = defaultSettings();
   /** Milliseconds since 1970, as of the command under way. */
   now: number;
@@ -72,6 +74,7 @@ export class Engine implements Backend, KeyspaceOwner {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.blocked.close();
     this.#garbage = [];
   }
 
@@ -81,9 +84,12 @@ export class Engine implements Backend, KeyspaceOwner {
     const call = isNested ? new Call(this) : this.#call;
     this.#isBusy = true;
     this.now = this.#clock();
+    call.mayWait = client.isOne;
     this.execute(call, command, client);
-    const { reply } = call;
-    if (reply.length > 0) sink.reply(reply.bytes, 0, reply.length);
+    const { reply, wish } = call;
+    if (wish === null) sink.reply(reply.bytes, 0, reply.length);
+    else this.blocked.begin(client, command, wish, sink);
+    if (this.blocked.isReady) this.blocked.serve();
     this.#isBusy = isNested;
   }
 
@@ -119,6 +125,7 @@ export class Engine implements Backend, KeyspaceOwner {
 
   onChanged(database: Database, bytes: Buffer, start: number, end: number): void {
     if (!this.watches.isEmpty) this.watches.onChanged(database, bytes, start, end);
+    if (this.blocked.count > 0) this.blocked.onChanged(database, bytes, start, end);
   }
 
   /** A keyspace notification, if anybody wants its class. */

@@ -33,13 +33,16 @@ export class EngineLease implements Lease {
     this.dispatch(command, sink);
   }
 
-  unblock(_withError: boolean): void {}
+  unblock(withError: boolean): void {
+    this.#engine.blocked.unblock(this.#client, withError);
+  }
 
   release(): void {
     this.#engine.watches.forget(this.#client);
   }
 
   abandon(): void {
+    this.#engine.blocked.forget(this.#client);
     this.#engine.watches.forget(this.#client);
   }
 }
