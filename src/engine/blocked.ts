@@ -108,6 +108,16 @@ export class Blocked {
     this.#ready.set(name, { database, key: Buffer.from(bytes.subarray(start, end)) });
   }
 
+  /** A database has become another one: what is waited for may be there now. */
+  onSwapped(database: Database): void {
+    const prefix = `${database.index}:`;
+    for (const name of this.#lines.keys()) {
+      if (!name.startsWith(prefix)) continue;
+      const key = Buffer.from(name.slice(prefix.length), 'latin1');
+      if (database.find(key, 0, key.length) >= 0) this.#ready.set(name, { database, key });
+    }
+  }
+
   /** After a command: serves whoever waits for what it changed, and for what that changes in turn. */
   serve(): void {
     if (this.#isServing) return;

@@ -9,6 +9,7 @@
 import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import type { CommandSpec } from '../commands/spec.ts';
+import { ActiveExpiry } from './active-expiry.ts';
 import { Blocked } from './blocked.ts';
 import { Call, Notify } from './call.ts';
 import { Client } from './client.ts';
@@ -17,7 +18,7 @@ import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
 import { defaultSettings, type Settings } from './settings.ts';
-import type { Collection } from './types.ts';
+import type { Discarded } from './types.ts';
 import { Watches } from './watch.ts';
 
 export interface EngineOptions {
@@ -35,7 +36,7 @@ const CLOCK_MASK = 0xffffff;
 
 export class Engine implements Backend, KeyspaceOwner {
   readonly arena: Arena = new Arena();
-  readonly databases: readonly Database[];
+  readonly databases: Database[];
   readonly watches: Watches = new Watches();
   readonly blocked: Blocked = new Blocked(this);
   readonly settings: Settings = defaultSettings();
@@ -50,7 +51,11 @@ export class Engine implements Backend, KeyspaceOwner {
   /** A sink may ask again before the reply was copied; then the call is not free. */
   #isBusy = false;
   readonly #nobody: Client = new Client(false);
-  #garbage: Collection[] = [];
+  readonly #expiry: ActiveExpiry = new ActiveExpiry(
+    () => this.databases,
+    (database, entry) => this.#expireIfDue(database, entry),
+  );
+  #garbage: Discarded[] = [];
   #isCollecting = false;
   #isClosed = false;
 
@@ -75,6 +80,7 @@ export class Engine implements Backend, KeyspaceOwner {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.blocked.close();
+    this.#expiry.close();
     this.#garbage = [];
   }
 
@@ -108,8 +114,29 @@ export class Engine implements Backend, KeyspaceOwner {
     else handler(call);
   }
 
+  /** SWAPDB; false: there is no such database. */
+  swap(first: number, second: number): boolean {
+    const { databases } = this;
+    const [one, other] = [databases[first], databases[second]];
+    if (one === undefined || other === undefined) return false;
+    if (one === other) return true;
+    databases[first] = other;
+    databases[second] = one;
+    other.index = first;
+    one.index = second;
+    for (const database of [one, other]) {
+      this.watches.onSwapped(database);
+      this.blocked.onSwapped(database);
+    }
+    return true;
+  }
+
   clock(_before: number): number {
     return secondsOf(this.now);
+  }
+
+  onExpiring(): void {
+    this.#expiry.wake();
   }
 
   onExpired(database: Database, entry: number): void {
@@ -140,11 +167,19 @@ export class Engine implements Backend, KeyspaceOwner {
     if ((this.notifyFlags & kind) === 0) return;
   }
 
-  discard(collection: Collection): void {
-    this.#garbage.push(collection);
+  discard(garbage: Discarded): void {
+    this.#garbage.push(garbage);
     if (this.#isCollecting) return;
     this.#isCollecting = true;
     setImmediate(() => this.#collect());
+  }
+
+  #expireIfDue(database: Database, entry: number): boolean {
+    this.now = this.#clock();
+    if (database.expiresAt(entry) > this.now) return false;
+    this.onExpired(database, entry);
+    database.remove(entry);
+    return true;
   }
 
   /** Gives memory back a slice per turn of the loop, so that nobody waits for it. */

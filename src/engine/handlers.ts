@@ -1,11 +1,17 @@
 /** Which handler answers which command, by the number of its row in the command table. */
 import { specByName } from '../commands/lookup.ts';
 import type { Handler } from './call.ts';
+import { EXPIRY_COMMANDS } from './families/expiry.ts';
+import { KEY_COMMANDS } from './families/key.ts';
+import { SCAN_COMMANDS } from './families/scan.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { TRANSACTION_COMMANDS } from './families/transaction.ts';
 
 const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_COMMANDS,
+  KEY_COMMANDS,
+  EXPIRY_COMMANDS,
+  SCAN_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

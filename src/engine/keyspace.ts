@@ -11,9 +11,9 @@
 import { assert } from '../core/assert.ts';
 import { type Arena, NONE, type Ref } from './memory/arena.ts';
 import { Dict, OWN } from './memory/dict.ts';
-import { INT64_MAX, parseInteger } from './numbers.ts';
+import { parseInteger } from './numbers.ts';
 import { writeInteger } from './reply.ts';
-import { type Collection, Encoding, Kind, type KindNumber } from './types.ts';
+import { type Collection, type Discarded, Encoding, Kind, type KindNumber } from './types.ts';
 
 const VALUE = OWN;
 const META = OWN + 1;
@@ -42,12 +42,14 @@ export interface KeyspaceOwner {
   readonly now: number;
   /** What a key is marked with when it is used: 24 bits, see evict.ts. `before`: the mark it has. */
   clock(before: number): number;
+  /** A key was given a time to expire at. */
+  onExpiring(): void;
   /** A key is about to be removed because its time has come. */
   onExpired(database: Database, entry: number): void;
   /** The value of a key is new, changed or gone. */
   onChanged(database: Database, bytes: Buffer, start: number, end: number): void;
-  /** Collections that nobody reaches any more. */
-  discard(collection: Collection): void;
+  /** Nobody reaches it any more. */
+  discard(garbage: Discarded): void;
 }
 
 /** A string's bytes, wherever they are; good until the next is read or anything changes. */
@@ -62,14 +64,15 @@ export class StringView {
 }
 
 export class Database {
-  readonly index: number;
+  /** SWAPDB changes it. */
+  index: number;
   readonly arena: Arena;
-  readonly dict: Dict;
+  dict: Dict;
   hits = 0;
   misses = 0;
   readonly #owner: KeyspaceOwner;
-  readonly #objects: (Collection | null)[] = [];
-  readonly #freeObjects: number[] = [];
+  #objects: (Collection | null)[] = [];
+  #freeObjects: number[] = [];
   /** Entries that expire, in no order. */
   #expiring: Int32Array = new Int32Array(0);
   #expiringCount = 0;
@@ -272,14 +275,45 @@ export class Database {
     this.#putObject(entry, object);
   }
 
-  /** Takes the value out of a key, which then must be removed or given another. */
-  takeObject(entry: number): Collection {
-    const index = this.dict.get(entry, VALUE);
-    const object = this.objectOf(entry);
-    this.#objects[index] = null;
-    this.#freeObjects.push(index);
+  /** Takes the value out of a key, and removes the key. */
+  take(entry: number): Value {
+    const kind = this.kindOf(entry);
+    const encoding = this.encodingOf(entry);
+    const raw = this.dict.get(entry, VALUE);
+    const expiresAt = this.expires(entry) ? this.expiresAt(entry) : 0;
+    const clock = this.clockOf(entry);
+    const object = kind === Kind.string ? null : this.objectOf(entry);
+    if (object !== null) this.#dropSlot(raw);
+    // What is left there has nothing to free.
     this.#setMeta(entry, Kind.string, Encoding.small);
-    return object;
+    this.remove(entry);
+    return { kind, encoding, raw, object, expiresAt, clock };
+  }
+
+  /** Puts a value that was taken, from whichever database, under a key that is not there. */
+  put(bytes: Buffer, start: number, end: number, value: Value): number {
+    const entry = this.dict.add(bytes, start, end);
+    if (value.object !== null) this.#putObject(entry, value.object);
+    else {
+      this.dict.set(entry, VALUE, value.raw);
+      this.#setMeta(entry, value.kind, value.encoding);
+    }
+    this.setClock(entry, value.clock);
+    if (value.expiresAt !== 0) this.setExpiry(entry, value.expiresAt);
+    return entry;
+  }
+
+  /** Forgets everything at once; memory comes back a slice at a time. */
+  flush(): void {
+    if (this.size === 0) return;
+    const dict = this.dict;
+    const objects = this.#objects;
+    this.#owner.discard(new Flushed(dict, objects, this.arena));
+    this.dict = new Dict(this.arena, FIELDS);
+    this.#objects = [];
+    this.#freeObjects = [];
+    this.#expiring = new Int32Array(0);
+    this.#expiringCount = 0;
   }
 
   remove(entry: number): void {
@@ -288,9 +322,9 @@ export class Database {
     this.dict.remove(entry);
   }
 
-  /** Milliseconds since 1970; 0: never. */
+  /** Milliseconds since 1970; 0: never. Beyond 2^53, in the year 287396, it is not exact. */
   expiresAt(entry: number): number {
-    const high = this.dict.get(entry, EXPIRE_HIGH);
+    const high = this.dict.get(entry, EXPIRE_HIGH) >>> 0;
     return high * WORD + (this.dict.get(entry, EXPIRE_LOW) >>> 0);
   }
 
@@ -300,7 +334,10 @@ export class Database {
 
   /** `at` is in milliseconds since 1970, and may be past. */
   setExpiry(entry: number, at: number): void {
-    if (!this.expires(entry)) this.#joinExpiring(entry);
+    if (!this.expires(entry)) {
+      this.#joinExpiring(entry);
+      this.#owner.onExpiring();
+    }
     const high = Math.floor(at / WORD);
     this.dict.set(entry, EXPIRE_HIGH, high);
     this.dict.set(entry, EXPIRE_LOW, at - high * WORD);
@@ -371,10 +408,14 @@ export class Database {
     }
   }
 
-  #dropObject(index: number): void {
-    const object = this.#objects[index]!;
+  #dropSlot(index: number): void {
     this.#objects[index] = null;
     this.#freeObjects.push(index);
+  }
+
+  #dropObject(index: number): void {
+    const object = this.#objects[index]!;
+    this.#dropSlot(index);
     if (object.size <= FREED_AT_ONCE_MAX) object.release(Infinity);
     else this.#owner.discard(object);
   }
@@ -390,5 +431,46 @@ export class Database {
   }
 }
 
-/** The longest time that can be given, in milliseconds: what fits a 64-bit integer. */
-export const EXPIRY_MAX: bigint = INT64_MAX;
+/** A value on its way from one key to another. */
+export interface Value {
+  readonly kind: KindNumber;
+  readonly encoding: number;
+  /** What stands in the entry of a string. */
+  readonly raw: number;
+  readonly object: Collection | null;
+  /** 0: never. */
+  readonly expiresAt: number;
+  readonly clock: number;
+}
+
+/** Keys of a database that was flushed. */
+class Flushed implements Discarded {
+  readonly #dict: Dict;
+  readonly #objects: (Collection | null)[];
+  readonly #arena: Arena;
+  #at = 0;
+
+  constructor(dict: Dict, objects: (Collection | null)[], arena: Arena) {
+    this.#dict = dict;
+    this.#objects = objects;
+    this.#arena = arena;
+  }
+
+  release(limit: number): boolean {
+    if (this.#at >= 0) {
+      this.#at = this.#dict.release(this.#at, limit, (entry) => this.#freeBlob(entry));
+      return false;
+    }
+    const object = this.#objects.pop();
+    if (object === undefined) return true;
+    if (object !== null && !object.release(limit)) this.#objects.push(object);
+    return false;
+  }
+
+  #freeBlob(entry: number): void {
+    const meta = this.#dict.get(entry, META);
+    const isBlob = ((meta >>> ENCODING_SHIFT) & ENCODING_MASK) !== Encoding.small;
+    if ((meta & KIND_MASK) === Kind.string && isBlob)
+      this.#arena.free(this.#dict.get(entry, VALUE));
+  }
+}

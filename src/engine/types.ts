@@ -29,8 +29,14 @@ export const Encoding = {
 
 export const ENCODING_NAMES: readonly string[] = ['raw', 'embstr', 'int', 'int'];
 
+/** Something that nobody uses any more. */
+export interface Discarded {
+  /** Gives its bytes back to the arena, `limit` elements or so at a time; true when all are. */
+  release(limit: number): boolean;
+}
+
 /** A value that is more than a string. */
-export interface Collection {
+export interface Collection extends Discarded {
   readonly kind: KindNumber;
   /** What OBJECT ENCODING says. */
   readonly encoding: string;
@@ -38,8 +44,4 @@ export interface Collection {
   readonly bytes: number;
   /** Elements, as its length command counts them. */
   readonly size: number;
-  /**
-   * Gives its bytes back to the arena, `limit` elements or so at a time; true when all are. Nobody uses it any more.
-   */
-  release(limit: number): boolean;
 }

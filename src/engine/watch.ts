@@ -34,6 +34,15 @@ export class Watches {
     if (clients !== undefined) for (const client of clients) client.isDirty = true;
   }
 
+  /** A database has become another one: whatever is watched in it, or was, counts as changed. */
+  onSwapped(database: Database): void {
+    const prefix = `${database.index}:`;
+    for (const [name, clients] of this.#clients) {
+      if (!name.startsWith(prefix)) continue;
+      for (const client of clients) client.isDirty = true;
+    }
+  }
+
   /** All keys of a database that somebody watches: they are about to go. `exists` says which are there. */
   onFlushed(database: Database, exists: (key: Buffer) => boolean): void {
     const prefix = `${database.index}:`;

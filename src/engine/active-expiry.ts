@@ -1,0 +1,61 @@
+/**
+ * Removes keys whose time has come though nobody asks for them: ten times a second a sample of those that expire, and again
+ * at once while many of a sample were due, for a bounded time.
+ */
+import type { Database } from './keyspace.ts';
+
+const PERIOD_MS = 100;
+/** Looked at in one go, as Redis does. */
+const SAMPLE = 20;
+/** Many: more than this part of a sample was due. */
+const MANY = 0.1;
+/** Of each period: a quarter at most goes to this. */
+const BUDGET_MS = 5;
+
+export class ActiveExpiry {
+  readonly #databases: () => readonly Database[];
+  readonly #expireIfDue: (database: Database, entry: number) => boolean;
+  #timer: NodeJS.Timeout | null = null;
+
+  /** `expireIfDue` removes the key if its time has come, and says so. */
+  constructor(
+    databases: () => readonly Database[],
+    expireIfDue: (database: Database, entry: number) => boolean,
+  ) {
+    this.#databases = databases;
+    this.#expireIfDue = expireIfDue;
+  }
+
+  /** Called when a key is given an expiry: as long as none has one there is nothing to do. */
+  wake(): void {
+    this.#timer ??= setTimeout(() => this.#run(), PERIOD_MS).unref();
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #run(): void {
+    this.#timer = null;
+    const end = performance.now() + BUDGET_MS;
+    let isWanted = false;
+    for (const database of this.#databases()) {
+      while (this.#sample(database) && performance.now() < end) {
+        // Many were due: there are more.
+      }
+      isWanted ||= database.expiringCount > 0;
+    }
+    if (isWanted) this.wake();
+  }
+
+  /** True: many were due. */
+  #sample(database: Database): boolean {
+    let due = 0;
+    for (let i = 0; i < SAMPLE; i++) {
+      const entry = database.randomExpiring();
+      if (entry < 0) return false;
+      if (this.#expireIfDue(database, entry)) due++;
+    }
+    return due > SAMPLE * MANY;
+  }
+}
