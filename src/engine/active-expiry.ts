@@ -9,8 +9,10 @@ const PERIOD_MS = 100;
 const SAMPLE = 20;
 /** Many: more than this part of a sample was due. */
 const MANY = 0.1;
-/** Of each period: a quarter at most goes to this. */
-const BUDGET_MS = 5;
+/** Of each period, at most. */
+const BUDGET_MS = 10;
+/** While there is more to do than that. */
+const BUSY_PERIOD_MS = 30;
 
 export class ActiveExpiry {
   readonly #databases: () => readonly Database[];
@@ -28,11 +30,15 @@ export class ActiveExpiry {
 
   /** Called when a key is given an expiry: as long as none has one there is nothing to do. */
   wake(): void {
-    this.#timer ??= setTimeout(() => this.#run(), PERIOD_MS).unref();
+    this.#wakeIn(PERIOD_MS);
   }
 
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #wakeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => this.#run(), ms).unref();
   }
 
   #run(): void {
@@ -45,7 +51,7 @@ export class ActiveExpiry {
       }
       isWanted ||= database.expiringCount > 0;
     }
-    if (isWanted) this.wake();
+    if (isWanted) this.#wakeIn(performance.now() < end ? PERIOD_MS : BUSY_PERIOD_MS);
   }
 
   /** True: many were due. */

@@ -8,17 +8,21 @@
  */
 import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
-import type { CommandSpec } from '../commands/spec.ts';
+import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ActiveExpiry } from './active-expiry.ts';
 import { Blocked } from './blocked.ts';
 import { Call, Notify } from './call.ts';
 import { Client } from './client.ts';
+import { EngineConfig } from './config.ts';
+import { OUT_OF_MEMORY } from './errors.ts';
+import { Eviction, POLICIES } from './evict.ts';
 import { handlers } from './handlers.ts';
 import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 import type { Discarded } from './types.ts';
+import { Usage } from './usage.ts';
 import { Watches } from './watch.ts';
 
 export interface EngineOptions {
@@ -31,20 +35,21 @@ export interface EngineOptions {
 const DATABASES = 16;
 /** Elements given back to memory in one slice, and the pause between two. */
 const RELEASE_SLICE = 20_000;
-/** Marks of use count seconds, modulo 2^24. */
-const CLOCK_MASK = 0xffffff;
-
 export class Engine implements Backend, KeyspaceOwner {
   readonly arena: Arena = new Arena();
   readonly databases: Database[];
   readonly watches: Watches = new Watches();
   readonly blocked: Blocked = new Blocked(this);
   readonly settings: Settings = defaultSettings();
+  readonly config: EngineConfig = new EngineConfig(this.settings);
+  readonly usage: Usage = new Usage();
+  readonly eviction: Eviction = new Eviction(this);
   /** Milliseconds since 1970, as of the command under way. */
   now: number;
   /** Set of `Notify`; 0: nobody is told. */
   notifyFlags = 0;
   expired = 0;
+  evicted = 0;
   commandsRun = 0;
   readonly #clock: () => number;
   readonly #call: Call;
@@ -67,6 +72,7 @@ export class Engine implements Backend, KeyspaceOwner {
       (_none, index) => new Database(index, this.arena, this),
     );
     this.#call = new Call(this);
+    this.#followConfig();
   }
 
   dispatch(command: Command, sink: Sink): void {
@@ -109,9 +115,12 @@ export class Engine implements Backend, KeyspaceOwner {
     }
     call.begin(command, client, database);
     this.commandsRun++;
-    const handler = handlers[command.spec.id];
-    if (handler === undefined) refuse(call, command.spec);
-    else handler(call);
+    const { spec } = command;
+    const handler = handlers[spec.id];
+    if (handler === undefined) refuse(call, spec);
+    else if (this.eviction.maxBytes > 0 && !this.eviction.makeRoom() && isHungry(spec)) {
+      call.reply.error(OUT_OF_MEMORY);
+    } else handler(call);
   }
 
   /** SWAPDB; false: there is no such database. */
@@ -131,8 +140,34 @@ export class Engine implements Backend, KeyspaceOwner {
     return true;
   }
 
-  clock(_before: number): number {
-    return secondsOf(this.now);
+  clock(before: number): number {
+    return this.usage.mark(before, this.now);
+  }
+
+  /** Null: how long keys are idle is not known under this policy. */
+  idleSecondsOf(mark: number): number | null {
+    return this.usage.isFrequency ? null : this.usage.idleSeconds(mark, this.now);
+  }
+
+  /** Null: how often keys are used is not known under this policy. */
+  frequencyOf(mark: number): number | null {
+    return this.usage.isFrequency ? this.usage.frequency(mark, this.now) : null;
+  }
+
+  evict(database: Database, entry: number): void {
+    this.evicted++;
+    this.#announceEnd(database, entry, Notify.evicted, 'evicted');
+    database.remove(entry);
+  }
+
+  resetStatistics(): void {
+    this.expired = 0;
+    this.evicted = 0;
+    this.commandsRun = 0;
+    for (const database of this.databases) {
+      database.hits = 0;
+      database.misses = 0;
+    }
   }
 
   onExpiring(): void {
@@ -141,13 +176,18 @@ export class Engine implements Backend, KeyspaceOwner {
 
   onExpired(database: Database, entry: number): void {
     this.expired++;
+    this.#announceEnd(database, entry, Notify.expired, 'expired');
+  }
+
+  /** A key is about to be removed that nobody asked to remove. */
+  #announceEnd(database: Database, entry: number, kind: number, event: string): void {
     const { arena } = this;
     const key = database.dict.keyOf(entry);
     const bytes = arena.bufferOf(key);
     const start = arena.startOf(key);
     const end = start + arena.lengthOf(key);
     this.onChanged(database, bytes, start, end);
-    this.notify(Notify.expired, 'expired', database, bytes, start, end);
+    this.notify(kind, event, database, bytes, start, end);
   }
 
   onChanged(database: Database, bytes: Buffer, start: number, end: number): void {
@@ -174,6 +214,31 @@ export class Engine implements Backend, KeyspaceOwner {
     setImmediate(() => this.#collect());
   }
 
+  #followConfig(): void {
+    const { config, eviction, usage } = this;
+    const follow = (name: string, apply: (value: string) => void): void =>
+      config.on(name, (value) => {
+        apply(value);
+        return null;
+      });
+    follow('maxmemory', (value) => {
+      eviction.maxBytes = Number(value);
+    });
+    follow('maxmemory-policy', (value) => {
+      eviction.policy = POLICIES.find((each) => each === value) ?? 'noeviction';
+      usage.isFrequency = eviction.policy.endsWith('lfu');
+    });
+    follow('maxmemory-samples', (value) => {
+      eviction.samples = Number(value);
+    });
+    follow('lfu-log-factor', (value) => {
+      usage.logFactor = Number(value);
+    });
+    follow('lfu-decay-time', (value) => {
+      usage.decayMinutes = Number(value);
+    });
+  }
+
   #expireIfDue(database: Database, entry: number): boolean {
     this.now = this.#clock();
     if (database.expiresAt(entry) > this.now) return false;
@@ -194,8 +259,8 @@ export class Engine implements Backend, KeyspaceOwner {
   }
 }
 
-function secondsOf(ms: number): number {
-  return Math.floor(ms / 1000) & CLOCK_MASK;
+function isHungry(spec: CommandSpec): boolean {
+  return (spec.flags & Flag.denyoom) !== 0;
 }
 
 function refuse(call: Call, spec: CommandSpec): void {

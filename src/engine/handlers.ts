@@ -1,8 +1,10 @@
 /** Which handler answers which command, by the number of its row in the command table. */
 import { specByName } from '../commands/lookup.ts';
 import type { Handler } from './call.ts';
+import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { KEY_COMMANDS } from './families/key.ts';
+import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { TRANSACTION_COMMANDS } from './families/transaction.ts';
@@ -12,6 +14,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   KEY_COMMANDS,
   EXPIRY_COMMANDS,
   SCAN_COMMANDS,
+  OBJECT_COMMANDS,
+  CONFIG_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -18,7 +18,7 @@ export interface Settings {
 
 export function defaultSettings(): Settings {
   return {
-    hashMaxListpackEntries: 128,
+    hashMaxListpackEntries: 512,
     hashMaxListpackValue: 64,
     listMaxListpackSize: -2,
     setMaxIntsetEntries: 512,
