@@ -20,7 +20,7 @@ import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { slotOf } from '../commands/slot.ts';
 import type { CommandSpec } from '../commands/spec.ts';
-import { CROSSSLOT, linkError } from '../resp/errors.ts';
+import { CROSSSLOT, linkError, wrongNumberOfArguments } from '../resp/errors.ts';
 import { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
 import { Borrower } from './borrow.ts';
@@ -211,8 +211,9 @@ export class Router implements Backend {
       if (target === null) sink.fail(NO_HOST);
       else target.dispatch(command, sink);
     } else if (!scatter.isWhole(command)) {
-      // Arguments that do not pair up: any server words the error as it should be.
-      scatter.first.dispatch(command, sink);
+      // Arguments that do not pair up. A node of a cluster would complain of the slots instead.
+      replyError(sink, wrongNumberOfArguments(spec.name));
+      return false;
     } else if (spec.door === 'split') {
       scatter.split(command, keys, sink);
     } else {
