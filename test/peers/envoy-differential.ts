@@ -142,10 +142,14 @@ function randomRequests(random: Random): Case[] {
     return {
       name: `random:${index} ${words.join(' ')}`,
       command: words[0]!.toLowerCase(),
+      words,
       bytes: encode(words),
       mask: 'none',
+      maskedFor: null,
       here: null,
+      apart: { shards: null, cluster: null },
       fault: false,
+      last: false,
     };
   });
 }
