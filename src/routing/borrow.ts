@@ -26,6 +26,7 @@ import { replyError } from './answers.ts';
 import { FollowingLease } from './following-lease.ts';
 import type { Group } from './group.ts';
 import { JoinedLease } from './joined-lease.ts';
+import { patternsStayAt } from './patterns.ts';
 import type { Place, Placer } from './place.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
@@ -77,7 +78,8 @@ export class Borrower implements Placer {
       if (place !== null && found.server !== place.server) return { reply: CROSSSLOT };
       place ??= found;
     }
-    return place ?? NOTHING_TO_LEND;
+    if (place === null) return NOTHING_TO_LEND;
+    return patternsStayAt(command, place.server, this.#routes) ? place : { reply: CROSSSLOT };
   }
 
   #placeKeyless(command: Command, isInvalid: boolean, current: Backend | null): Place | Refusal {

@@ -10,6 +10,8 @@ export interface Group extends Homes {
   readonly only: Backend | null;
   /** The server of a key; null when none is there to take it. With the command, reads may go to a replica. */
   serverOf(bytes: Buffer, start: number, end: number, command?: Command): Backend | null;
+  /** Keys with the same hash tag are on the same server. */
+  readonly hasTags?: boolean;
   /** Set where keys lie in slots, and one command may name keys of one slot only. */
   readonly slotted?: SlottedKeys;
   /** Set where keys may move to another server while a connection to theirs is lent. */

@@ -30,6 +30,7 @@ import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
 import type { Hubs } from './hub.ts';
 import type { About } from './merge-info.ts';
+import { patternsStayAt } from './patterns.ts';
 import { Rewriter } from './rewriter.ts';
 import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
 import { Scatter } from './scatter.ts';
@@ -209,7 +210,11 @@ export class Router implements Backend {
     const target = scatter.single;
     if (target !== undefined) {
       if (target === null) sink.fail(NO_HOST);
-      else target.dispatch(command, sink);
+      else if (patternsStayAt(command, target, this.#routes)) target.dispatch(command, sink);
+      else {
+        replyError(sink, CROSSSLOT);
+        return false;
+      }
     } else if (!scatter.isWhole(command)) {
       // Arguments that do not pair up. A node of a cluster would complain of the slots instead.
       replyError(sink, wrongNumberOfArguments(spec.name));

@@ -50,6 +50,7 @@ export class Shards implements OwnedGroup {
   readonly name: string;
   readonly servers: readonly Upstream[];
   readonly only: Backend | null;
+  readonly hasTags: boolean;
   readonly tally: CommandTally = new CommandTally();
   readonly #options: ShardsOptions;
   readonly #log: Log;
@@ -83,6 +84,7 @@ export class Shards implements OwnedGroup {
       (server) => new Upstream(server, owner, tick, this.tally, log),
     );
     this.only = this.servers.length === 1 ? this.servers[0]! : null;
+    this.hasTags = options.placement.hashTags ?? false;
     this.#all = createDistribution(
       options.distribution,
       options.servers.map(({ name, weight }) => ({ key: name, weight })),
