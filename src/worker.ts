@@ -180,6 +180,7 @@ export class Worker {
     const groups = new Set(after.groups.values());
     for (const each of before.groups.values()) if (!groups.has(each)) this.#retire(each);
     this.#secrets.retain(new Set(secretFilesIn(after.config)));
+    this.clients.shelves.retain(new Set(after.groups.keys()));
     const auths = new Set(after.auths.values());
     for (const each of before.auths.values()) if (!auths.has(each)) retireAuth(each);
   }
@@ -251,11 +252,13 @@ export class Worker {
 
   #groupOf(name: string, upstream: UpstreamConfig): UpstreamGroup {
     const { cluster } = upstream;
+    const scripts = this.clients.shelves.of(name);
     if (cluster === null) {
-      return new Shards(shardsOptions(name, upstream, this.#secrets), this.#tick, this.#log);
+      const options = shardsOptions(name, upstream, this.#secrets);
+      return new Shards({ ...options, scripts }, this.#tick, this.#log);
     }
     const options = clusterOptions(name, upstream, cluster, this.#secrets);
-    return new Cluster(options, this.#tick, this.#log);
+    return new Cluster({ ...options, scripts }, this.#tick, this.#log);
   }
 
   #draftListeners(

@@ -49,6 +49,11 @@ export interface LeaseHolder {
 export interface Lease {
   /** The keys of `command`, if it has any, are where this connection leads. */
   carries(command: Command): boolean;
+  /**
+   * For a command about scripts, before it is dispatched. True: its server is being given what it needs, and `then` is
+   * called, possibly before this returns, when the command may be dispatched.
+   */
+  prepare(command: Command, then: () => void): boolean;
   /** As `Backend.dispatch`. Keys that are elsewhere are answered with CROSSSLOT and the command is not sent. */
   dispatch(command: Command, sink: Sink): void;
   /** For one that may wait at the server, `waitMs` (or for ever) on top of the time any command has. */

@@ -71,6 +71,13 @@ export function commandLike(like: Command, name: string): Command {
   return command;
 }
 
+/** https://redis.io/commands/script-load */
+export function scriptLoad(source: Uint8Array): Buffer {
+  return encodeWords([...wordsOf('SCRIPT', 'LOAD'), source]);
+}
+
+export const SCRIPT_LOAD_NAME = 'script|load';
+
 /** https://redis.io/commands/exists */
 export function exists(key: string): Buffer {
   return frame('EXISTS', key);

@@ -208,6 +208,17 @@ export interface WaitSpec {
   readonly unit: 's' | 'ms';
 }
 
+/**
+ * What a command has to do with the scripts that servers keep by their SHA1.
+ * - `source`: the argument `at` is a script, which the server keeps
+ * - `digest`: the argument `at` is the SHA1 of one that the server should have
+ * - `flush`: the server forgets them all
+ */
+export interface ScriptSpec {
+  readonly role: 'source' | 'digest' | 'flush';
+  readonly at: number;
+}
+
 /** Arguments that are passwords: all of them, or so many behind a word (upper case). */
 export type Secrets = 'all' | Readonly<Record<string, number>>;
 
@@ -250,6 +261,8 @@ export interface CommandSpec {
   readonly why: string | null;
   /** Null: it never waits at the server. */
   readonly wait: WaitSpec | null;
+  /** Null: it has nothing to do with scripts kept by servers. */
+  readonly script: ScriptSpec | null;
   /** Inside MULTI it is not queued but runs. */
   readonly atOnce: boolean;
   /** What nobody may be shown; null: nothing. */

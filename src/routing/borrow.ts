@@ -139,6 +139,10 @@ class RoutedLease implements Lease {
     return 'server' in place && place.server === this.#server;
   }
 
+  prepare(command: Command, then: () => void): boolean {
+    return this.#lease.prepare(command, then);
+  }
+
   dispatch(command: Command, sink: Sink): void {
     this.dispatchWaiting(command, sink, 0);
   }

@@ -19,6 +19,8 @@ import type { Address } from '../upstream/dial.ts';
 import { CommandTally } from '../upstream/figures.ts';
 import { HealthCheck, type HealthCheckOptions } from '../upstream/health.ts';
 import { type OutlierOptions, Outliers } from '../upstream/outlier.ts';
+import { isNoScript } from '../upstream/script-giver.ts';
+import { Scripts } from '../upstream/scripts.ts';
 import { Upstream, type UpstreamOptions, type UpstreamOwner } from '../upstream/upstream.ts';
 import type { ClusterNodes, OwnedGroup, SlottedKeys } from './group.ts';
 import { Lobby } from './lobby.ts';
@@ -42,6 +44,8 @@ export interface ClusterOptions {
   readonly opTimeoutMs: number;
   readonly tls: boolean;
   readonly retry: RetryPolicy;
+  /** What clients sent here; default: none are remembered from before. */
+  readonly scripts?: Scripts;
   readonly redirectsMax: number;
   readonly topology: SurveyOptions;
   readonly readPolicy: ReadPolicy;
@@ -76,6 +80,7 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
   readonly #nodes: Nodes;
   readonly #lobby: Lobby;
   readonly #owner: UpstreamOwner;
+  readonly #scripts: Scripts;
   readonly #probe: LatencyProbe | null;
   readonly #readsElsewhere: boolean;
   /** By primary. */
@@ -94,6 +99,7 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
   constructor(options: ClusterOptions, tick: Tick, log: Log) {
     this.name = options.name;
     this.#options = options;
+    this.#scripts = options.scripts ?? new Scripts();
     this.#tick = tick;
     this.#log = log;
     this.#readsElsewhere = options.readPolicy !== 'primary';
@@ -299,7 +305,7 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
     return {
       onOrphans: (server, lane, orphans, error) =>
         this.redirector.onOrphans(server, lane, orphans, error, this.tally),
-      mends: mayHint,
+      mends: (bytes, start, end) => mayHint(bytes, start, end) || isNoScript(bytes, start),
       onRefused: (server, lane, refused) => this.redirector.onRefused(server, lane, refused),
       onLentError: (server, bytes, start, end) => {
         if (mayHint(bytes, start, end)) this.redirector.onLentError(server, bytes, start, end);
@@ -311,7 +317,7 @@ export class Cluster implements OwnedGroup, SlottedKeys, ClusterNodes, Redirecto
 
   #connect(address: Address): Upstream {
     const name = address.kind === 'tcp' ? nodeKey(address) : address.path;
-    const options = this.#options.optionsOf(address, name);
+    const options = { ...this.#options.optionsOf(address, name), scripts: this.#scripts };
     return new Upstream(options, this.#owner, this.#tick, this.tally, this.#log);
   }
 

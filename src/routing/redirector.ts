@@ -97,7 +97,7 @@ export class Redirector {
     const hint = readHint(text, spec);
     const slot = hint === null || hint.slot >= 0 ? (hint?.slot ?? -1) : this.slotOf(bytes, spec);
     if (hint === null || slot < 0) {
-      pass(sink, text);
+      if (!this.#heal(server, lane, refusal)) pass(sink, text);
       return;
     }
     this.refusals[hint.kind]++;
@@ -120,6 +120,16 @@ export class Redirector {
     trip.redirects++;
     if (decision === 'wait') this.#wait(trip, server, hint);
     else this.#go(trip, server, target!.upstream, decision === 'ask');
+  }
+
+  /** Not while the slot changes hands: what is sent again would come behind what waits for that to end. */
+  #heal(server: Upstream, lane: Lane, refusal: RefusedCommand): boolean {
+    const { sink, spec, bytes } = refusal;
+    if (spec.script === null || this.#isClosed) return false;
+    if (sink instanceof Trip && sink.isSettled) return false;
+    const slot = this.slotOf(bytes, spec);
+    if (slot >= 0 && this.#host.slots.gateAt(slot) !== null) return false;
+    return server.heal(lane, refusal);
   }
 
   /** What it says of the cluster is heeded here; whether its borrower goes on elsewhere is asked by `onward`. */

@@ -191,7 +191,7 @@ export class Transaction implements LeaseHolder {
     const lease = this.#lease;
     if (lease === null || (spec.door !== 'route' && spec.door !== 'split')) return false;
     if (!lease.carries(command)) return false;
-    lease.dispatch(command, this.#session.open(command));
+    this.#forward(lease, command, this.#session.open(command));
     return true;
   }
 
@@ -223,7 +223,25 @@ export class Transaction implements LeaseHolder {
     }
     if (isSelect) this.#selections.set(this.#queue.length, Number(command.text(1)));
     this.#queue.push(null);
-    lease.dispatch(command, this.#answering(session.open(command), this.#spoilIf));
+    this.#forward(lease, command, this.#answering(session.open(command), this.#spoilIf));
+  }
+
+  /** On the connection lent. A script that its server may have lost goes there first, and nothing is read meanwhile. */
+  #forward(lease: Lease, command: Command, sink: Sink): void {
+    if (command.spec.script === null) {
+      lease.dispatch(command, sink);
+      return;
+    }
+    const session = this.#session;
+    const copy = command.copy();
+    let isSent = false;
+    const send = (): void => {
+      isSent = true;
+      session.release(Hold.answer);
+      lease.dispatch(copy, sink);
+    };
+    if (!lease.prepare(copy, send)) send();
+    else if (!isSent) session.hold(Hold.answer);
   }
 
   readonly #spoilIf = (isError: boolean): void => {

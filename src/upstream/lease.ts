@@ -16,6 +16,8 @@ export interface LeaseHome {
   giveBack(link: Link): void;
   /** Ends the wait of the connection that the server knows by this number. */
   unblock(serverClientId: number, withError: boolean): void;
+  /** See `Lease.prepare`. */
+  prepare(link: Link, command: Command, then: () => void): boolean;
 }
 
 /** A longer time is none to `setTimeout`. */
@@ -39,6 +41,10 @@ export class LinkLease implements Lease {
 
   carries(): boolean {
     return true;
+  }
+
+  prepare(command: Command, then: () => void): boolean {
+    return this.#holder !== null && this.#home.prepare(this.#link, command, then);
   }
 
   dispatch(command: Command, sink: Sink): void {
