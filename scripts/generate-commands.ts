@@ -239,7 +239,7 @@ export function generatePage(): string {
     'per server of it and joins the replies; **all** sends it to every server and joins the replies, where there are',
     'several; **local** is answered by the door; **channel** goes to the server of its channel, or to all, with',
     'the clients of the door counted in; **subscribe** joins the client to a subscription that all clients share;',
-    '**block** and **transaction** run on a server connection lent to the client for as long; **lease** needs one in a way this version does not know; **refuse** is answered with an error.',
+    '**block** and **transaction** run on a server connection lent to the client for as long; **refuse** is answered with an error.',
     'A command that only reads and may be answered from a near cache is marked *cacheable*.',
     '',
     `*Shards* and *cluster* are from that run: the same commands, in RESP2 and RESP3, to one Redis ${run.server}, to Tidegate in`,
@@ -329,8 +329,6 @@ function reason(fact: CommandFact): string {
       return `${fact.arity === 3 ? 'The server of its channel.' : 'Every primary, replies joined.'}${note}`;
     case 'subscribe':
       return `One subscription at the servers serves all clients.${note}`;
-    case 'lease':
-      return `It changes the state of the connection.${note}`;
     default:
       return `${routeReason(fact)}${cacheable}${note}`;
   }

@@ -40,6 +40,8 @@ export interface Refusal {
 export interface LeaseHolder {
   /** It is gone, unasked; what was under way has failed before. Nothing is to be given back. */
   onLost(): void;
+  /** The server has said what no command asked for, between two replies; valid during the call. */
+  onPush?(bytes: Buffer, start: number, end: number): void;
 }
 
 /**

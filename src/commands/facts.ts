@@ -46,15 +46,7 @@ export interface CommandFact {
   readonly keys?: readonly FactKeySpec[];
   readonly tips?: readonly string[];
   /** Absent: `route`. */
-  readonly door?:
-    | 'split'
-    | 'local'
-    | 'channel'
-    | 'subscribe'
-    | 'block'
-    | 'transaction'
-    | 'lease'
-    | 'refuse';
+  readonly door?: 'split' | 'local' | 'channel' | 'subscribe' | 'block' | 'transaction' | 'refuse';
   /** How long it may hold its connection: see `WaitSpec`. */
   readonly wait?: WaitSpec;
   /** What it has to do with scripts: see `ScriptSpec`. */

@@ -184,7 +184,6 @@ export type Merge =
  * - `subscribe`: joins the client to subscriptions that all clients share
  * - `block`: may wait at its server, then on a connection lent to this client alone
  * - `transaction`: MULTI, EXEC and those that belong to them; on a connection lent for as long
- * - `lease`: needs a connection of its own in a way this version does not know
  * - `refuse`: cannot work through a door; `why` is the sentence for the client
  */
 export type Door =
@@ -196,7 +195,6 @@ export type Door =
   | 'subscribe'
   | 'block'
   | 'transaction'
-  | 'lease'
   | 'refuse';
 
 /** Where a command says how long it may wait; 0 there means for ever. */

@@ -20,7 +20,7 @@ import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { slotOf } from '../commands/slot.ts';
 import type { CommandSpec, Door } from '../commands/spec.ts';
-import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
+import { CROSSSLOT, linkError, severalServers, TRACKING_NEEDS_ONE_SERVER } from '../resp/errors.ts';
 import type { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
 import { FollowingLease } from './following-lease.ts';
@@ -49,6 +49,8 @@ export class Borrower implements Placer {
   }
 
   lease(command: Command, holder: LeaseHolder): Lease | Refusal {
+    // What the session does by itself and needs a connection for is about all of its commands.
+    if (command.spec.door === 'local') return this.#leaseWhole(command, holder);
     if (command.spec.over === 'primaries' && command.spec.wait !== null) {
       const servers = this.#servers.primaries();
       if (servers.length > 1) return JoinedLease.of(servers, command, holder);
@@ -59,6 +61,19 @@ export class Borrower implements Placer {
     if (following !== null) return FollowingLease.of(this, following, place, holder);
     const lease = place.server.lease(place.command, holder);
     return 'reply' in lease ? lease : new RoutedLease(this, place.server, lease);
+  }
+
+  /** From the one server that has every key, under the very names that clients use. */
+  #leaseWhole(command: Command, holder: LeaseHolder): Lease | Refusal {
+    const { all, catchAll, hasOneGroup } = this.#routes;
+    const group = hasOneGroup && catchAll !== null ? catchAll.group : null;
+    const isPlain = all.every((route) => !route.rewrites && route.readGroup === null);
+    // A cluster of one node is about to have more.
+    const isSole = group !== null && group.slotted === undefined && isPlain;
+    const server = isSole ? group.only : null;
+    if (server === null) return { reply: TRACKING_NEEDS_ONE_SERVER };
+    const lease = server.lease(command, holder);
+    return 'reply' in lease ? lease : new RoutedLease(this, server, lease);
   }
 
   place(command: Command, current: Backend | null): Place | Refusal {

@@ -84,6 +84,10 @@ export class LinkLease implements Lease {
     if (this.#end()) this.#link.destroy(SPARE);
   }
 
+  onPush(bytes: Buffer, start: number, end: number): void {
+    this.#holder?.onPush?.(bytes, start, end);
+  }
+
   /** The link is gone, and what was under way on it has failed. */
   onClosed(): void {
     const holder = this.#holder;

@@ -331,6 +331,8 @@ export class Upstream implements Backend {
           return !isOwn && this.#owner.mends(bytes, start, end);
         },
         onRefused: (refused) => this.#owner.onRefused(this, lane, refused),
+        // No one asked for any on a link that all share.
+        onPush: () => {},
         onAlive: () => this.#onAlive(),
       },
       this.#tick,
@@ -362,6 +364,7 @@ export class Upstream implements Backend {
         },
         onRefused: () =>
           assert(false, "what is refused on a connection that is lent is its borrower's"),
+        onPush: (bytes, start, end) => this.#leases.get(link)?.onPush(bytes, start, end),
         onAlive: () => this.#onAlive(),
       },
       this.#tick,
