@@ -28,6 +28,7 @@ import { CROSSSLOT, linkError } from '../resp/errors.ts';
 import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
 import { NULL_ARRAY, OK, status, type Value } from '../resp/value.ts';
 import { replyError } from './answers.ts';
+import { LentCopies } from './copies.ts';
 import type { Following, Place, Placer } from './place.ts';
 import { mayHint } from './redirect.ts';
 
@@ -47,6 +48,7 @@ export class FollowingLease implements Lease, LeaseHolder {
   readonly #placer: Placer;
   readonly #following: Following;
   readonly #holder: LeaseHolder;
+  readonly #copies = new LentCopies();
   #server: Backend;
   /** Null: between two servers, or nothing needs one any more. */
   #lease: Lease | null = null;
@@ -111,7 +113,11 @@ export class FollowingLease implements Lease, LeaseHolder {
     if (this.#isOver) sink.fail(LOST);
     else if ('reply' in place) replyError(sink, place.reply);
     else if (!this.#isHere(place)) replyError(sink, CROSSSLOT);
-    else this.#take(place, sink, waitMs);
+    else {
+      const copies = this.#copies;
+      this.#take(place, copies.before(place.command, sink), waitMs);
+      copies.after(place.command, place.mirrors);
+    }
   }
 
   unblock(withError: boolean): void {

@@ -8,14 +8,7 @@
  *
  * Keys are rewritten before they are placed, so that a key is where a client of the servers looks for it.
  */
-import {
-  type Backend,
-  type Lease,
-  type LeaseHolder,
-  nowhere,
-  type Refusal,
-  type Sink,
-} from '../backend/backend.ts';
+import type { Backend, Lease, LeaseHolder, Refusal, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { slotOf } from '../commands/slot.ts';
@@ -26,13 +19,14 @@ import { replyError } from './answers.ts';
 import { Borrower } from './borrow.ts';
 import { takeCensus } from './census.ts';
 import { Channels, PUBLISHED } from './channels.ts';
+import { copyTo } from './copies.ts';
 import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
 import type { Hubs } from './hub.ts';
 import type { About } from './merge-info.ts';
 import { patternsStayAt } from './patterns.ts';
 import { Rewriter } from './rewriter.ts';
-import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
+import { type CompiledRoute, type Route, RouteTable } from './route.ts';
 import { Scatter } from './scatter.ts';
 
 const NO_HOST = linkError('no_host', 'no server takes this key');
@@ -46,8 +40,6 @@ export class Router implements Backend {
   readonly #plainOnly: Backend | null;
   readonly #keys = new KeyPositions();
   readonly #servers: AllServers;
-  /** Of all routes: for commands that name no key. */
-  readonly #mirrors: readonly Mirror[];
   readonly #rewriter: Rewriter;
   readonly #scatter: Scatter;
   readonly #borrower: Borrower;
@@ -76,7 +68,6 @@ export class Router implements Backend {
       first!.readGroup === null &&
       first!.mirrors.length === 0;
     this.#plain = isPlain ? first!.group : null;
-    this.#mirrors = this.#routes.all.flatMap((route) => route.mirrors);
     this.#plainOnly = this.#plain?.slotted === undefined ? (this.#plain?.only ?? null) : null;
     this.#rewriter = new Rewriter(unknown);
     this.#scatter = new Scatter(unknown);
@@ -123,7 +114,7 @@ export class Router implements Backend {
     if (route === null || !this.channels.publish(kind, route.group, command, sink)) {
       sink.fail(NO_HOST);
     } else if (route.mirrors.length > 0) {
-      this.#mirror(command, route.mirrors);
+      copyTo(route.mirrors, command);
     }
   }
 
@@ -159,7 +150,7 @@ export class Router implements Backend {
     // Looked up first: a sink that is answered at once may ask again, and the scratch arrays change.
     const mirrors = routes[0]?.mirrors ?? [];
     const isSent = this.#dispatchKeyed(written, sink, keys, routes);
-    if (isSent && mirrors.length > 0) this.#mirror(written, mirrors);
+    if (isSent && mirrors.length > 0) copyTo(mirrors, written);
   }
 
   /** False: refused here, so that nobody should see a copy of it. */
@@ -239,7 +230,7 @@ export class Router implements Backend {
     const { spec } = command;
     if (spec.door === 'local') this.#askAll(command, sink);
     else if (spec.over === null && (isInvalid || spec.keyAt < 0)) this.#askAnyone(command, sink);
-    else if (this.#servers.dispatch(command, sink)) this.#mirror(command, this.#mirrors);
+    else if (this.#servers.dispatch(command, sink)) copyTo(this.#routes.mirrors, command);
   }
 
   /** Scripts may name no keys, and a wrong number of keys is the server's to complain about. */
@@ -251,15 +242,7 @@ export class Router implements Backend {
       return;
     }
     server.dispatch(command, sink);
-    this.#mirror(command, route.mirrors);
-  }
-
-  #mirror(command: Command, mirrors: readonly Mirror[]): void {
-    for (const mirror of mirrors) {
-      if (mirror.excludeReads && command.spec.isRead) continue;
-      if (mirror.percent < 100 && Math.random() * 100 >= mirror.percent) continue;
-      mirror.backend.dispatch(command, nowhere);
-    }
+    copyTo(route.mirrors, command);
   }
 }
 
