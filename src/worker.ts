@@ -400,7 +400,7 @@ const NOTHING: Parts = {
 };
 
 function isSurveyed(group: UpstreamGroup): boolean {
-  return !(group instanceof Cluster) || group.isSurveyed;
+  return group instanceof Shards || group.survey.isDone;
 }
 
 /** What makes two listeners the same one: where clients connect. A port to be chosen belongs to the name. */

@@ -16,8 +16,8 @@ import {
 } from '../admin/snapshot.ts';
 import { allCommands, idCount } from '../commands/lookup.ts';
 import type { Histogram } from '../core/histogram.ts';
-import { Cluster } from '../routing/cluster.ts';
-import type { Shards } from '../routing/shards.ts';
+import type { Cluster } from '../routing/cluster.ts';
+import { Shards } from '../routing/shards.ts';
 import type { Listener } from '../session/listener.ts';
 import type { HealthCheck } from '../upstream/health.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -81,14 +81,15 @@ export class Collector {
   }
 
   #upstreamRow(group: UpstreamGroup): UpstreamRow {
-    const { name, servers, tally } = group;
+    const { name, tally } = group;
+    const { servers } = group instanceof Shards ? group : group.fleet;
     const standings = servers.map((server, index) =>
-      group instanceof Cluster ? group.standingOf(server) : shardStanding(group, index),
+      group instanceof Shards ? shardStanding(group, index) : group.fleet.standingOf(server),
     );
     return {
       name,
-      cluster: group instanceof Cluster ? clusterRow(group) : null,
-      panicking: one(!(group instanceof Cluster) && group.isPanicking),
+      cluster: group instanceof Shards ? null : clusterRow(group),
+      panicking: one(group instanceof Shards && group.isPanicking),
       subscriptions: this.#worker.hubs.find(group)?.size ?? 0,
       served: one(servers.some((server, index) => standings[index]!.isIn && server.isConnected)),
       servers: servers.map((server, index) => serverRow(server, standings[index]!)),
@@ -122,12 +123,13 @@ function shardStanding(group: Shards, index: number): Standing {
 }
 
 function clusterRow(group: Cluster): ClusterRow {
-  const { slots, redirector, survey } = group;
+  const { survey, inquiry, fleet } = group;
+  const { slots, redirector } = fleet;
   const counts = {
     errorsPassedOn: redirector.passedOn,
     surveysOk: survey.ok,
     surveysFailed: survey.failed,
-    oddAnswers: survey.odd,
+    oddAnswers: inquiry.odd,
     gates: slots.gatesMade,
     held: redirector.luggage.count,
     overflows: redirector.overflows,
@@ -135,7 +137,7 @@ function clusterRow(group: Cluster): ClusterRow {
   };
   return {
     covered: slots.covered,
-    nodes: group.roster(),
+    nodes: fleet.roster(),
     counts: pick(counts, CLUSTER_COUNTS),
     refusals: { ...redirector.refusals },
   };
