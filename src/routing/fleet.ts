@@ -69,6 +69,9 @@ export interface Members {
 /** Changes of the map are told after this, together. */
 const ANNOUNCE_MS = 20;
 
+/** How often a node that failed is asked whether it is back: no client may ask it before. */
+const KNOCK_MS = 500;
+
 /** What is under way at a node that leaves is waited for so many time-outs at most. */
 const DRAIN_FACTOR = 2;
 
@@ -96,6 +99,7 @@ export class Fleet implements RedirectorHost {
   /** Who wants to know of changes of the map. */
   readonly #listeners = new Set<() => void>();
   #announcement: NodeJS.Timeout | null = null;
+  #knocking: NodeJS.Timeout | null = null;
   #outliers: Outliers | null = null;
   #isOpen = false;
   #isClosed = false;
@@ -164,6 +168,13 @@ export class Fleet implements RedirectorHost {
       return [primary, ...(shard?.replicas ?? []).map(({ upstream }) => upstream)];
     });
     return [...new Set(upstreams)];
+  }
+
+  /** Servers that reads may go to, besides those that own slots. */
+  readers(): Upstream[] {
+    return [...this.#shards.values()].flatMap(({ primary, readers }) =>
+      readers.filter((node) => node !== primary).map(({ upstream }) => upstream),
+    );
   }
 
   /** Where a command goes now. */
@@ -271,6 +282,7 @@ export class Fleet implements RedirectorHost {
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#announcement !== null) clearTimeout(this.#announcement);
+    if (this.#knocking !== null) clearTimeout(this.#knocking);
     this.#probe?.close();
     this.#outliers?.close();
     this.redirector.close();
@@ -415,6 +427,18 @@ export class Fleet implements RedirectorHost {
     if (node.isFailing) return;
     node.isFailing = true;
     this.#chooseReaders();
+    this.#knock();
+  }
+
+  /** Any answer brings `#onAlive` about. */
+  #knock(): void {
+    this.#knocking ??= setTimeout(() => {
+      this.#knocking = null;
+      const failing = this.#listed.filter(({ isFailing }) => isFailing);
+      for (const { upstream } of failing) upstream.knock();
+      if (failing.length > 0) this.#knock();
+    }, KNOCK_MS);
+    this.#knocking.unref();
   }
 
   #onAlive(server: Upstream): void {

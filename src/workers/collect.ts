@@ -15,8 +15,10 @@ import {
   type WorkerRow,
 } from '../admin/snapshot.ts';
 import { allCommands, idCount } from '../commands/lookup.ts';
+import { SLOT_COUNT } from '../commands/slot.ts';
 import type { Histogram } from '../core/histogram.ts';
 import type { Cluster } from '../routing/cluster.ts';
+import type { Sentinel } from '../routing/sentinel.ts';
 import { Shards } from '../routing/shards.ts';
 import type { Listener } from '../session/listener.ts';
 import type { HealthCheck } from '../upstream/health.ts';
@@ -122,9 +124,11 @@ function shardStanding(group: Shards, index: number): Standing {
   };
 }
 
-function clusterRow(group: Cluster): ClusterRow {
+function clusterRow(group: Cluster | Sentinel): ClusterRow {
   const { survey, inquiry, fleet } = group;
   const { slots, redirector } = fleet;
+  // Whoever has no slots in the eyes of clients has one for everything.
+  const share = SLOT_COUNT / slots.entries.length;
   const counts = {
     errorsPassedOn: redirector.passedOn,
     surveysOk: survey.ok,
@@ -136,8 +140,8 @@ function clusterRow(group: Cluster): ClusterRow {
     strangersRefused: redirector.strangersRefused,
   };
   return {
-    covered: slots.covered,
-    nodes: fleet.roster(),
+    covered: slots.covered * share,
+    nodes: fleet.roster().map((node) => ({ ...node, slotCount: node.slotCount * share })),
     counts: pick(counts, CLUSTER_COUNTS),
     refusals: { ...redirector.refusals },
   };
