@@ -128,6 +128,29 @@ export function clusterSlots(): Buffer {
   return frame('CLUSTER', 'SLOTS');
 }
 
+/** https://redis.io/commands/role */
+export function role(): Buffer {
+  return frame('ROLE');
+}
+
+/** https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/: the id of who is asked. */
+export function sentinelId(): Buffer {
+  return frame('SENTINEL', 'MYID');
+}
+
+export function sentinelPrimary(service: string): Buffer {
+  return frame('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service);
+}
+
+export function sentinelReplicas(service: string): Buffer {
+  return frame('SENTINEL', 'REPLICAS', service);
+}
+
+/** The other Sentinels of the service. */
+export function sentinelOthers(service: string): Buffer {
+  return frame('SENTINEL', 'SENTINELS', service);
+}
+
 /** https://redis.io/commands/info, the section that names Valkey's availability zone */
 export function infoServer(): Buffer {
   return frame('INFO', 'SERVER');

@@ -25,6 +25,8 @@ export interface Group extends Homes {
   primaries(): readonly Backend[];
   /** The same and their replicas: what a command over all servers asks. */
   nodes(): readonly Backend[];
+  /** The servers that a client's commands with keys may come to; not set: all nodes. */
+  reachable?(): readonly Backend[];
   /** Set for a Redis Cluster. */
   readonly cluster?: ClusterNodes;
   close(): Promise<void>;

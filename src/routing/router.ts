@@ -221,7 +221,7 @@ export class Router implements Backend {
 
   /** What a session asks on its own account (may this database be selected?) concerns every server. */
   #askAll(command: Command, sink: Sink): void {
-    const servers = this.#servers.nodes();
+    const servers = this.#servers.reachable();
     const gather = new AnyGather(sink, servers.length);
     for (const server of servers) server.dispatch(command, gather.piece());
   }

@@ -19,7 +19,7 @@ import { Feed, type FeedOwner } from './feed.ts';
 import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
-import { type LeaseHome, LinkLease } from './lease.ts';
+import { type LeaseHome, LinkLease, RECALLED } from './lease.ts';
 import { Link, type LinkOptions } from './link.ts';
 import type { Orphan, RefusedCommand } from './orphan.ts';
 import { Pool, SPARE } from './pool.ts';
@@ -157,6 +157,16 @@ export class Upstream implements Backend {
     const lease = new LinkLease(link, this.#home, this.#options.opTimeoutMs, holder);
     this.#leases.set(link, lease);
     return lease;
+  }
+
+  /** Asks whether the server is there, where clients would: `onAlive` tells. */
+  knock(): void {
+    for (const lane of this.#common) lane.send(PING, PING_SPEC, nowhere);
+  }
+
+  /** Ends what is lent: the server is not the one to ask any more. */
+  recall(): void {
+    for (const lease of [...this.#leases.values()]) lease.recall();
   }
 
   get leaseCount(): number {
@@ -387,7 +397,7 @@ export class Upstream implements Backend {
     const lease = this.#leases.get(link);
     this.#leases.delete(link);
     // Closed while nobody had it, or because its borrower left: nothing went wrong.
-    if (error !== SPARE && lease !== undefined) this.#onLoss(error);
+    if (error !== SPARE && error !== RECALLED && lease !== undefined) this.#onLoss(error);
     for (const { sink, spec } of orphans) {
       this.#tally.row(spec.id).failures++;
       sink.fail(error);
