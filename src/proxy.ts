@@ -261,11 +261,12 @@ function planOf(config: Config, addresses: Readonly<Record<string, string>>): Pl
       })),
     })),
     upstreams: Object.entries(config.upstreams).map(
-      ([name, { kind, distribution, hashTags, servers }]) => ({
+      ([name, { kind, distribution, hashTags, servers, sentinel }]) => ({
         name,
         kind,
         distribution: kind === 'cluster' ? 'slots' : distribution,
         hashTags: kind === 'cluster' || hashTags,
+        service: sentinel?.service ?? null,
         servers: servers.map(({ address, weight }) => ({ name: address.text, weight })),
       }),
     ),

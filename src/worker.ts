@@ -17,26 +17,25 @@ import { injectFaults } from './backend/faults.ts';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
 import { isSame } from './config/changes.ts';
-import type {
-  AuthConfig,
-  ClusterConfig,
-  Config,
-  ListenerConfig,
-  RouteConfig,
-  SecretConfig,
-  UpstreamConfig,
-  UpstreamTlsConfig,
-} from './config/config.ts';
+import type { Config, ListenerConfig, RouteConfig, UpstreamConfig } from './config/config.ts';
 import { secretFilesIn } from './config/file-secrets.ts';
+import {
+  fleetOptions,
+  livingSecret,
+  pemsOf,
+  sentinelOptions,
+  shardsOptions,
+} from './config/group-options.ts';
 import type { Log } from './core/log.ts';
 import { quiet } from './core/quiet.ts';
-import { type Secret, SecretFiles } from './core/secret-files.ts';
+import { SecretFiles } from './core/secret-files.ts';
 import { Tick } from './core/tick.ts';
-import { Cluster, type ClusterOptions } from './routing/cluster.ts';
+import { Cluster } from './routing/cluster.ts';
 import { Hubs } from './routing/hub.ts';
 import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
-import { Shards, type ShardsOptions } from './routing/shards.ts';
+import { Sentinel } from './routing/sentinel.ts';
+import { Shards } from './routing/shards.ts';
 import { about } from './session/about.ts';
 import { type AskPeers, Clients } from './session/clients.ts';
 import { ExternalAuth } from './session/external-auth.ts';
@@ -44,9 +43,6 @@ import { ListenerFigures } from './session/figures.ts';
 import type { ListenerHost } from './session/host.ts';
 import { Listener, type ListenerOptions } from './session/listener.ts';
 import { Users } from './session/users.ts';
-import type { Address, TlsOptions } from './upstream/dial.ts';
-import type { Credentials } from './upstream/handshake.ts';
-import type { UpstreamOptions } from './upstream/upstream.ts';
 import { VERSION } from './version.ts';
 
 export interface WorkerIdentity {
@@ -58,7 +54,7 @@ export interface WorkerIdentity {
 export type Bound = Readonly<Record<string, string>>;
 
 /** What stands behind one name. */
-export type UpstreamGroup = Shards | Cluster;
+export type UpstreamGroup = Shards | Cluster | Sentinel;
 
 /** What a listener is apart from its socket. */
 interface ListenerSettings {
@@ -180,6 +176,7 @@ export class Worker {
     const groups = new Set(after.groups.values());
     for (const each of before.groups.values()) if (!groups.has(each)) this.#retire(each);
     this.#secrets.retain(new Set(secretFilesIn(after.config)));
+    this.clients.shelves.retain(new Set(after.groups.keys()));
     const auths = new Set(after.auths.values());
     for (const each of before.auths.values()) if (!auths.has(each)) retireAuth(each);
   }
@@ -250,12 +247,24 @@ export class Worker {
   }
 
   #groupOf(name: string, upstream: UpstreamConfig): UpstreamGroup {
-    const { cluster } = upstream;
-    if (cluster === null) {
-      return new Shards(shardsOptions(name, upstream, this.#secrets), this.#tick, this.#log);
+    const { cluster, sentinel } = upstream;
+    const secrets = this.#secrets;
+    const scripts = this.clients.shelves.of(name);
+    if (sentinel !== null) {
+      const options = sentinelOptions(name, upstream, sentinel, secrets);
+      return new Sentinel({ ...options, scripts }, this.#tick, this.#log);
     }
-    const options = clusterOptions(name, upstream, cluster, this.#secrets);
-    return new Cluster(options, this.#tick, this.#log);
+    if (cluster === null) {
+      const options = shardsOptions(name, upstream, secrets);
+      return new Shards({ ...options, scripts }, this.#tick, this.#log);
+    }
+    const seeds = upstream.servers.map(({ address }) => address);
+    const options = fleetOptions(name, upstream, cluster, secrets);
+    return new Cluster(
+      { ...options, scripts, seeds, tls: upstream.tls !== null },
+      this.#tick,
+      this.#log,
+    );
   }
 
   #draftListeners(
@@ -400,7 +409,7 @@ const NOTHING: Parts = {
 };
 
 function isSurveyed(group: UpstreamGroup): boolean {
-  return !(group instanceof Cluster) || group.isSurveyed;
+  return group instanceof Shards || group.survey.isDone;
 }
 
 /** What makes two listeners the same one: where clients connect. A port to be chosen belongs to the name. */
@@ -483,109 +492,3 @@ function makeRoute(route: RouteConfig, groups: ReadonlyMap<string, UpstreamGroup
 }
 
 const CATCH_ALL = { prefix: '', removePrefix: false, keyFormat: '', readGroup: null, mirrors: [] };
-
-function clusterOptions(
-  name: string,
-  upstream: UpstreamConfig,
-  cluster: ClusterConfig,
-  secrets: SecretFiles,
-): ClusterOptions {
-  const { readPolicy, zone, redirectsMax, topology, auth, credentials } = cluster;
-  // Once for all nodes, those to come included: what the configuration says of a file grows old.
-  const common = credentialsOf(auth, secrets);
-  const own = new Map(
-    credentials.map((each) => [canonicalAddress(each.server), credentialsOf(each.auth, secrets)]),
-  );
-  return {
-    name,
-    seeds: upstream.servers.map(({ address }) => address),
-    optionsOf: (address, nodeName) => ({
-      ...serverOptions(address, nodeName, own.get(nodeName) ?? common, upstream),
-      readsReplica: readPolicy !== 'primary',
-      ownTimeoutMs: Math.max(upstream.opTimeoutMs, topology.timeoutMs),
-    }),
-    opTimeoutMs: upstream.opTimeoutMs,
-    tls: upstream.tls !== null,
-    retry: upstream.retry,
-    redirectsMax,
-    topology,
-    readPolicy,
-    zone,
-    healthCheck: upstream.healthCheck,
-    outliers: upstream.outlierDetection,
-  };
-}
-
-function shardsOptions(
-  name: string,
-  upstream: UpstreamConfig,
-  secrets: SecretFiles,
-): ShardsOptions {
-  return {
-    name,
-    servers: upstream.servers.map(({ address, weight, auth }) => ({
-      ...serverOptions(address, address.text, credentialsOf(auth, secrets), upstream),
-      weight,
-    })),
-    distribution: upstream.distribution,
-    placement: {
-      hashTags: upstream.hashTags,
-      minimumRingSize: upstream.ring.minimumSize,
-      ringHash: upstream.ring.hash,
-    },
-    retry: upstream.retry,
-    healthCheck: upstream.healthCheck,
-    outliers: upstream.outlierDetection,
-  };
-}
-
-function serverOptions(
-  address: Address,
-  name: string,
-  credentials: Credentials | null,
-  upstream: UpstreamConfig,
-): UpstreamOptions {
-  const { tls } = upstream;
-  return {
-    name,
-    address,
-    tls: tls === null ? null : pemsOf(tls),
-    credentials,
-    database: upstream.database,
-    connections: upstream.connections,
-    dedicatedMax: upstream.dedicatedMax,
-    connectionsPerSecond: upstream.connectionRate,
-    connectTimeoutMs: upstream.connectTimeoutMs,
-    opTimeoutMs: upstream.opTimeoutMs,
-    pendingMax: upstream.limits.maxPending,
-    pendingBytesMax: upstream.limits.maxPendingBytes,
-    reply: { bytesMax: upstream.limits.maxReplyBytes, nestingMax: upstream.limits.maxNesting },
-    flushBytesMin: upstream.flush.maxBytes,
-    flushTimeoutMs: upstream.flush.timeoutMs,
-  };
-}
-
-function credentialsOf(auth: AuthConfig | null, secrets: SecretFiles): Credentials | null {
-  if (auth === null) return null;
-  const { username, password } = auth;
-  const secret = livingSecret(password, secrets);
-  return {
-    username: username ?? '',
-    get password() {
-      return secret.text;
-    },
-  };
-}
-
-function livingSecret({ text, file }: SecretConfig, secrets: SecretFiles): Secret {
-  return file === null ? { text } : secrets.open(file, text);
-}
-
-function pemsOf(tls: UpstreamTlsConfig): TlsOptions {
-  return {
-    ca: tls.ca?.pem ?? null,
-    cert: tls.cert?.pem ?? null,
-    key: tls.key?.pem ?? null,
-    serverName: tls.serverName,
-  };
-}

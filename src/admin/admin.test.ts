@@ -94,6 +94,7 @@ function plan(upstreams: readonly string[] = ['main']): Plan {
       kind: 'shards',
       distribution: 'ketama',
       hashTags: false,
+      service: null,
       servers: [
         { name: 'a:1', weight: 2 },
         { name: 'b:1', weight: 1 },

@@ -30,7 +30,9 @@ export interface UpstreamPlan {
   /** Of a cluster: `slots`. */
   readonly distribution: string;
   readonly hashTags: boolean;
-  /** Of a cluster: its seeds. */
+  /** What Sentinels call it; null: of another kind. */
+  readonly service: string | null;
+  /** Of a cluster: its seeds; of a service: its Sentinels. */
   readonly servers: readonly { readonly name: string; readonly weight: number }[];
 }
 
@@ -48,8 +50,9 @@ export function topologyOf(plan: Plan, snapshot: Snapshot): object {
     upstreams: plan.upstreams.map((upstream) => {
       const row = snapshot.upstreams.find(({ name }) => name === upstream.name);
       if (row?.cluster != null) return clusterOf(upstream, row, row.cluster, workers);
+      const { service: _none, ...shards } = upstream;
       return {
-        ...upstream,
+        ...shards,
         healthIgnored: (row?.panicking ?? 0) > 0,
         servers: upstream.servers.map((server) => ({
           ...server,
@@ -66,17 +69,15 @@ function clusterOf(
   cluster: ClusterRow,
   workers: number,
 ): object {
-  const { name, kind, servers } = upstream;
-  return {
-    name,
-    kind,
-    seeds: servers.map((seed) => seed.name),
-    slotsCovered: cluster.covered,
-    servers: cluster.nodes.map(({ slotCount: _count, ...node }) => ({
-      ...node,
-      ...found(row, node.name, workers),
-    })),
-  };
+  const { name, kind, service } = upstream;
+  const configured = upstream.servers.map((server) => server.name);
+  const servers = cluster.nodes.map(({ slotCount: _count, slots, ...node }) => ({
+    ...node,
+    ...(service === null ? { slots } : {}),
+    ...found(row, node.name, workers),
+  }));
+  if (service !== null) return { name, kind, service, sentinels: configured, servers };
+  return { name, kind, seeds: configured, slotsCovered: cluster.covered, servers };
 }
 
 function found(row: UpstreamRow | undefined, name: string, workers: number): object {

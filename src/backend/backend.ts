@@ -40,6 +40,8 @@ export interface Refusal {
 export interface LeaseHolder {
   /** It is gone, unasked; what was under way has failed before. Nothing is to be given back. */
   onLost(): void;
+  /** The server has said what no command asked for, between two replies; valid during the call. */
+  onPush?(bytes: Buffer, start: number, end: number): void;
 }
 
 /**
@@ -49,6 +51,11 @@ export interface LeaseHolder {
 export interface Lease {
   /** The keys of `command`, if it has any, are where this connection leads. */
   carries(command: Command): boolean;
+  /**
+   * For a command about scripts, before it is dispatched. True: its server is being given what it needs, and `then` is
+   * called, possibly before this returns, when the command may be dispatched.
+   */
+  prepare(command: Command, then: () => void): boolean;
   /** As `Backend.dispatch`. Keys that are elsewhere are answered with CROSSSLOT and the command is not sent. */
   dispatch(command: Command, sink: Sink): void;
   /** For one that may wait at the server, `waitMs` (or for ever) on top of the time any command has. */

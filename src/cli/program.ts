@@ -70,11 +70,14 @@ function describeServe(program: Command, end: (code: number) => void): void {
       'without a file: host:port[,host:port…] that share the keys',
     )
     .option('--cluster <servers>', 'without a file: host:port[,host:port…] of a Redis Cluster')
+    .option(
+      '--sentinel <service>',
+      'without a file: name@host:port[,host:port…], what Sentinels call a primary, and where they are',
+    )
     .option('-l, --listen <address>', 'without a file: where clients connect (127.0.0.1:6380)')
     .option('--admin <address>', 'without a file: admin port (127.0.0.1:9901)')
     .option('--workers <number>', 'without a file: event loops, or auto (1)')
     .option('--log-level <level>', 'without a file: debug, info, warn or error (info)')
-    .addOption(later('--sentinel <servers>'))
     .addOption(later('--http <address>'))
     .addHelpText('after', EXIT_CODES)
     .action(async (options: ServeOptions) => {

@@ -23,13 +23,24 @@ export interface ServeOptions {
 }
 
 /** Options of the contract that wait for their feature. */
-const LATER = ['sentinel', 'http'] as const;
+const LATER = ['http'] as const;
 /** What a file says itself. */
-const WITHOUT_FILE = ['upstream', 'cluster', 'listen', 'admin', 'workers', 'logLevel'] as const;
+const WITHOUT_FILE = [
+  'upstream',
+  'cluster',
+  'sentinel',
+  'listen',
+  'admin',
+  'workers',
+  'logLevel',
+] as const;
+/** One of them. */
+const BEHIND = ['upstream', 'cluster', 'sentinel'] as const;
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 const WHAT_TO_PASS =
-  'nothing to serve: pass --config FILE, --upstream HOST:PORT[,HOST:PORT…] or --cluster HOST:PORT[,…] ' +
+  'nothing to serve: pass --config FILE, --upstream HOST:PORT[,HOST:PORT…], --cluster HOST:PORT[,…] ' +
+  'or --sentinel NAME@HOST:PORT[,…] ' +
   '(with npm: npm start -- --upstream 127.0.0.1:6379)';
 
 /** Resolves to the exit code once the process may end. */
@@ -64,8 +75,9 @@ function findMisuse(options: ServeOptions): string | null {
   const later = LATER.find((name) => options[name] !== undefined);
   if (later !== undefined) return `--${later} is not available in this version`;
   if (options.config === undefined) {
-    if (options.cluster === undefined) return options.upstream === undefined ? WHAT_TO_PASS : null;
-    return options.upstream === undefined ? null : '--upstream does not go with --cluster';
+    const [one, other] = BEHIND.filter((name) => options[name] !== undefined);
+    if (one === undefined) return WHAT_TO_PASS;
+    return other === undefined ? null : `--${one} does not go with --${other}`;
   }
   const extra = WITHOUT_FILE.find((name) => options[name] !== undefined);
   if (extra === undefined) return null;
@@ -81,6 +93,7 @@ async function configOfOptions(options: ServeOptions): Promise<Config> {
   return quickStart({
     upstream: options.upstream,
     cluster: options.cluster,
+    sentinel: options.sentinel,
     listen: options.listen,
     admin: options.admin,
     workers: options.workers,

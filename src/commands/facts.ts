@@ -6,7 +6,7 @@
  * and start-up must be short, so nothing here is read before somebody asks.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Merge, Over, WaitSpec } from './spec.ts';
+import type { Merge, Over, ScriptSpec, WaitSpec } from './spec.ts';
 
 export interface FactArgument {
   readonly name: string;
@@ -46,17 +46,11 @@ export interface CommandFact {
   readonly keys?: readonly FactKeySpec[];
   readonly tips?: readonly string[];
   /** Absent: `route`. */
-  readonly door?:
-    | 'split'
-    | 'local'
-    | 'channel'
-    | 'subscribe'
-    | 'block'
-    | 'transaction'
-    | 'lease'
-    | 'refuse';
+  readonly door?: 'split' | 'local' | 'channel' | 'subscribe' | 'block' | 'transaction' | 'refuse';
   /** How long it may hold its connection: see `WaitSpec`. */
   readonly wait?: WaitSpec;
+  /** What it has to do with scripts: see `ScriptSpec`. */
+  readonly script?: ScriptSpec;
   /** Runs inside MULTI too instead of being queued. */
   readonly atOnce?: boolean;
   /** A client of RESP2 may send it while it is subscribed to something. */

@@ -115,6 +115,7 @@ export const UNKNOWN: CommandSpec = {
   whileSubscribed: false,
   why: null,
   wait: null,
+  script: null,
   atOnce: false,
   secrets: null,
   since: '',
@@ -246,7 +247,8 @@ function specOfRow(
 ): CommandSpec {
   const [name, arity, flags, categories, keys, firstKey, lastKey, keyStep] = row;
   const [, , , , , , , , tipsPlace, door, whyPlace, cacheable, sincePlace, groupPlace] = row;
-  const [, , , , , , , , , , , , , , wait, atOnce, whileSubscribed, secrets, over, merge] = row;
+  const [, , , , , , , , , , , , , , wait, atOnce, whileSubscribed, secrets, script, over, merge] =
+    row;
   const keySpecs = keys.map((place) => KEY_SPECS[place]!);
   const tips = TIPS[tipsPlace]!;
   return {
@@ -272,6 +274,7 @@ function specOfRow(
     whileSubscribed: whileSubscribed === 1,
     why: whyPlace < 0 ? null : TEXTS[whyPlace]!,
     wait,
+    script,
     atOnce: atOnce === 1,
     secrets,
     since: TEXTS[sincePlace]!,

@@ -71,6 +71,13 @@ export function commandLike(like: Command, name: string): Command {
   return command;
 }
 
+/** https://redis.io/commands/script-load */
+export function scriptLoad(source: Uint8Array): Buffer {
+  return encodeWords([...wordsOf('SCRIPT', 'LOAD'), source]);
+}
+
+export const SCRIPT_LOAD_NAME = 'script|load';
+
 /** https://redis.io/commands/exists */
 export function exists(key: string): Buffer {
   return frame('EXISTS', key);
@@ -119,6 +126,29 @@ export function clusterShards(): Buffer {
 /** https://redis.io/commands/cluster-slots */
 export function clusterSlots(): Buffer {
   return frame('CLUSTER', 'SLOTS');
+}
+
+/** https://redis.io/commands/role */
+export function role(): Buffer {
+  return frame('ROLE');
+}
+
+/** https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/: the id of who is asked. */
+export function sentinelId(): Buffer {
+  return frame('SENTINEL', 'MYID');
+}
+
+export function sentinelPrimary(service: string): Buffer {
+  return frame('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service);
+}
+
+export function sentinelReplicas(service: string): Buffer {
+  return frame('SENTINEL', 'REPLICAS', service);
+}
+
+/** The other Sentinels of the service. */
+export function sentinelOthers(service: string): Buffer {
+  return frame('SENTINEL', 'SENTINELS', service);
 }
 
 /** https://redis.io/commands/info, the section that names Valkey's availability zone */

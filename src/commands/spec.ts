@@ -184,7 +184,6 @@ export type Merge =
  * - `subscribe`: joins the client to subscriptions that all clients share
  * - `block`: may wait at its server, then on a connection lent to this client alone
  * - `transaction`: MULTI, EXEC and those that belong to them; on a connection lent for as long
- * - `lease`: needs a connection of its own in a way this version does not know
  * - `refuse`: cannot work through a door; `why` is the sentence for the client
  */
 export type Door =
@@ -196,7 +195,6 @@ export type Door =
   | 'subscribe'
   | 'block'
   | 'transaction'
-  | 'lease'
   | 'refuse';
 
 /** Where a command says how long it may wait; 0 there means for ever. */
@@ -206,6 +204,17 @@ export interface WaitSpec {
   /** Or the argument behind this word; without the word the command does not wait. */
   readonly keyword?: string;
   readonly unit: 's' | 'ms';
+}
+
+/**
+ * What a command has to do with the scripts that servers keep by their SHA1.
+ * - `source`: the argument `at` is a script, which the server keeps
+ * - `digest`: the argument `at` is the SHA1 of one that the server should have
+ * - `flush`: the server forgets them all
+ */
+export interface ScriptSpec {
+  readonly role: 'source' | 'digest' | 'flush';
+  readonly at: number;
 }
 
 /** Arguments that are passwords: all of them, or so many behind a word (upper case). */
@@ -250,6 +259,8 @@ export interface CommandSpec {
   readonly why: string | null;
   /** Null: it never waits at the server. */
   readonly wait: WaitSpec | null;
+  /** Null: it has nothing to do with scripts kept by servers. */
+  readonly script: ScriptSpec | null;
   /** Inside MULTI it is not queued but runs. */
   readonly atOnce: boolean;
   /** What nobody may be shown; null: nothing. */

@@ -197,8 +197,8 @@ function servers(raw: unknown, upstream: Path, folder: string): Finding[] {
     const text = valueAt(raw, path);
     const address: Address | null = typeof text === 'string' ? parseAddress(text, folder, 1) : null;
     if (address === null || known.has(canonicalAddress(address))) return [];
-    // A cluster has nodes that the configuration does not name.
-    if (valueAt(raw, [...upstream, 'kind']) === 'cluster') return [];
+    // Servers are learnt that the configuration does not name.
+    if (LEARNING.includes(String(valueAt(raw, [...upstream, 'kind'])))) return [];
     const reason = `${address.text} is not one of ${formatPath([...upstream, 'servers'])}`;
     return [{ path, at: 'value', reason }];
   });
@@ -209,48 +209,61 @@ function servers(raw: unknown, upstream: Path, folder: string): Finding[] {
 const KEYS_OF_KIND: Readonly<Record<string, readonly string[]>> = {
   shards: ['distribution', 'ring', 'hash_tags'],
   cluster: ['read_policy', 'zone', 'redirects_max', 'topology'],
+  sentinel: ['service', 'read_policy', 'zone', 'redirects_max', 'topology'],
 };
+/** Kinds whose `servers` only tell which there are. */
+const LEARNING: readonly string[] = ['cluster', 'sentinel'];
 
 function ofOtherKind(raw: unknown, upstream: Path, folder: string): Finding[] {
   const kind = valueAt(raw, [...upstream, 'kind']);
   if (typeof kind !== 'string' || !Object.hasOwn(KEYS_OF_KIND, kind)) return [];
-  const strangers = Object.entries(KEYS_OF_KIND)
-    .filter(([other]) => other !== kind)
-    .flatMap(([other, keys]) =>
-      keys
-        .filter((key) => hasKey(raw, upstream, key))
-        .map((key): Finding => {
-          const reason = `says nothing of kind ${kind}: it belongs to kind ${other}`;
-          return { path: [...upstream, key], at: 'key', reason };
-        }),
-    );
-  return kind === 'cluster' ? [...strangers, ...clusterSeeds(raw, upstream, folder)] : strangers;
+  const own = KEYS_OF_KIND[kind]!;
+  const others = new Set(
+    Object.values(KEYS_OF_KIND)
+      .flat()
+      .filter((key) => !own.includes(key)),
+  );
+  const strangers = [...others]
+    .filter((key) => hasKey(raw, upstream, key))
+    .map((key): Finding => {
+      const kinds = Object.keys(KEYS_OF_KIND).filter((each) => KEYS_OF_KIND[each]!.includes(key));
+      const reason = `says nothing of kind ${kind}: it belongs to kind ${oneOf(kinds)}`;
+      return { path: [...upstream, key], at: 'key', reason };
+    });
+  return [
+    ...strangers,
+    ...(LEARNING.includes(kind) ? seeds(raw, upstream, folder, kind) : []),
+    ...(kind === 'cluster' ? oneDatabase(raw, upstream) : []),
+    ...(kind === 'sentinel' ? serviceName(raw, upstream) : []),
+  ];
 }
 
-function clusterSeeds(raw: unknown, upstream: Path, folder: string): Finding[] {
-  const database = valueAt(raw, [...upstream, 'database']);
-  return [
-    ...elements(raw, [...upstream, 'servers']).flatMap((path): Finding[] => {
-      const text = valueAt(raw, path);
-      const server = typeof text === 'string' ? parseServer(text, folder) : null;
-      if (server === null) return [];
-      const isWeighted = server.weight !== 1;
-      if (!isWeighted && server.address.kind === 'tcp') return [];
-      const what = isWeighted ? 'a weight' : 'a unix socket';
-      return [
-        { path, at: 'value', reason: `found ${what}, allowed host:port: seeds of a cluster` },
-      ];
-    }),
-    ...(typeof database === 'number' && database > 0
-      ? [
-          {
-            path: [...upstream, 'database'],
-            at: 'value' as const,
-            reason: `found ${database}, allowed 0: a cluster has one database`,
-          },
-        ]
-      : []),
-  ];
+function seeds(raw: unknown, upstream: Path, folder: string, kind: string): Finding[] {
+  return elements(raw, [...upstream, 'servers']).flatMap((path): Finding[] => {
+    const text = valueAt(raw, path);
+    const server = typeof text === 'string' ? parseServer(text, folder) : null;
+    if (server === null) return [];
+    const isWeighted = server.weight !== 1;
+    if (!isWeighted && server.address.kind === 'tcp') return [];
+    const what = isWeighted ? 'a weight' : 'a unix socket';
+    const who = kind === 'cluster' ? 'seeds of a cluster' : 'Sentinels';
+    return [{ path, at: 'value', reason: `found ${what}, allowed host:port: ${who}` }];
+  });
+}
+
+function oneDatabase(raw: unknown, upstream: Path): Finding[] {
+  const path = [...upstream, 'database'];
+  const database = valueAt(raw, path);
+  if (typeof database !== 'number' || database <= 0) return [];
+  const reason = `found ${database}, allowed 0: a cluster has one database`;
+  return [{ path, at: 'value', reason }];
+}
+
+function serviceName(raw: unknown, upstream: Path): Finding[] {
+  const path = [...upstream, 'service'];
+  if (valueAt(raw, path) !== undefined) return [];
+  const reason = 'is missing, needed with kind: sentinel: what the Sentinels call the primary';
+  return [{ path, at: 'value', reason }];
 }
 
 /** Places that must differ: each one that says what an earlier one said. `identity` null: not judged. */

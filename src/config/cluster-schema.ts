@@ -1,6 +1,6 @@
-/** The part of the schema below `upstreams.<name>` that only `kind: cluster` has. */
+/** The part of the schema below `upstreams.<name>` that kinds have whose servers are learnt. */
 import * as z from 'zod';
-import type { ClusterConfig, ReadPolicy, TopologyConfig } from './config.ts';
+import type { FleetConfig, ReadPolicy, TopologyConfig } from './config.ts';
 import { choice, duration, integer, text } from './fields.ts';
 
 const COUNT_MAX = 1_000_000;
@@ -14,25 +14,32 @@ const READ_POLICIES: readonly ReadPolicy[] = [
   'nearest',
 ];
 
-interface ClusterFields {
+interface FleetFields {
+  readonly service: z.ZodOptional<z.ZodType<string>>;
   readonly read_policy: z.ZodType<ReadPolicy>;
   readonly zone: z.ZodOptional<z.ZodType<string>>;
   readonly redirects_max: z.ZodType<number>;
   readonly topology: z.ZodType<TopologyConfig>;
 }
 
-export function clusterFields(): ClusterFields {
+export function fleetFields(): FleetFields {
   return {
-    read_policy: choice('Cluster: who answers commands that only read.', READ_POLICIES).prefault(
-      'primary',
-    ),
+    service: text(
+      'Sentinel: what the Sentinels call the primary.',
+      'letters, digits and . _ -',
+      '^[\\w.-]+$',
+    ).optional(),
+    read_policy: choice(
+      'Cluster, sentinel: who answers commands that only read.',
+      READ_POLICIES,
+    ).prefault('primary'),
     zone: text(
-      'Cluster: where the gateway stands; reads prefer nodes that say the same (Valkey).',
+      'Cluster, sentinel: where the gateway stands; reads prefer nodes that say the same (Valkey).',
       'a name',
       '.',
     ).optional(),
     redirects_max: integer(
-      'Cluster: how often errors of nodes may send a command elsewhere, or back later.',
+      'Cluster, sentinel: how often errors of servers may send a command elsewhere, or back later.',
       0,
       REDIRECTS_MAX,
     ).prefault(5),
@@ -41,12 +48,12 @@ export function clusterFields(): ClusterFields {
 }
 
 /** What was read of them. */
-export function clusterOf(value: {
+export function fleetOf(value: {
   readonly read_policy: ReadPolicy;
   readonly zone?: string | undefined;
   readonly redirects_max: number;
   readonly topology: TopologyConfig;
-}): Pick<ClusterConfig, 'readPolicy' | 'zone' | 'redirectsMax' | 'topology'> {
+}): Pick<FleetConfig, 'readPolicy' | 'zone' | 'redirectsMax' | 'topology'> {
   return {
     readPolicy: value.read_policy,
     zone: value.zone ?? '',
@@ -59,9 +66,11 @@ function topologySchema(): z.ZodType<TopologyConfig> {
   return z
     .strictObject({
       refresh: duration('Time between two surveys.', 'positive').prefault('5s'),
-      timeout: duration('How long one node may take to answer.', 'positive').prefault('3s'),
+      timeout: duration('How long one node, or Sentinel, may take to answer.', 'positive').prefault(
+        '3s',
+      ),
       min_interval: duration(
-        'Time between two surveys at least; a quarter of a second, if that is less, while an owner of slots is away.',
+        'Time between two surveys at least; a quarter of a second, if that is less, while a primary is away.',
         'positive',
       ).prefault('1s'),
       after_redirects: integer('`MOVED` errors that lead to a survey.', 1, COUNT_MAX).prefault(1),
@@ -80,6 +89,8 @@ function topologySchema(): z.ZodType<TopologyConfig> {
         afterFailures: value.after_failures,
       }),
     )
-    .describe('Cluster: when the nodes are asked which of them has which slots.')
+    .describe(
+      'Cluster, sentinel: when the nodes are asked which of them has which slots, or the Sentinels who is primary.',
+    )
     .prefault({});
 }

@@ -146,8 +146,8 @@ export type ReadPolicy =
 
 /** What is not of its kind (`distribution` of a cluster) has its default. */
 export interface UpstreamConfig {
-  readonly kind: 'shards' | 'cluster';
-  /** In the order of the file; at least one, no duplicates. Of a cluster: its seeds. */
+  readonly kind: 'shards' | 'cluster' | 'sentinel';
+  /** In the order of the file; at least one, no duplicates. Of a cluster: its seeds; else of a service: its Sentinels. */
   readonly servers: readonly ServerConfig[];
   readonly distribution: Distribution;
   readonly ring: RingConfig;
@@ -169,11 +169,18 @@ export interface UpstreamConfig {
   readonly retry: RetryConfig;
   readonly limits: UpstreamLimits;
   /** Null: of another kind. */
-  readonly cluster: ClusterConfig | null;
+  readonly cluster: FleetConfig | null;
+  /** Null: of another kind. */
+  readonly sentinel: SentinelConfig | null;
 }
 
-/** What only a cluster has. */
-export interface ClusterConfig {
+/** What a primary that Sentinels watch has. */
+export interface SentinelConfig extends FleetConfig {
+  readonly service: string;
+}
+
+/** What is common to kinds whose servers are learnt, and have replicas. */
+export interface FleetConfig {
   readonly readPolicy: ReadPolicy;
   /** Empty: anywhere. */
   readonly zone: string;

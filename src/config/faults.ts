@@ -120,7 +120,9 @@ export function withoutLaterKinds(findings: readonly Finding[], raw: unknown): F
     const kind = path[0] === 'upstreams' && path.length > 2 ? kindOf(path) : undefined;
     if (typeof kind !== 'string' || !LATER_KINDS.has(kind)) return [finding];
     if (path.length > 3 || path[2] !== 'kind') return [];
-    return [{ ...finding, reason: `${kind} is ${NOT_AVAILABLE}; allowed shards or cluster` }];
+    return [
+      { ...finding, reason: `${kind} is ${NOT_AVAILABLE}; allowed shards, cluster or sentinel` },
+    ];
   });
 }
 

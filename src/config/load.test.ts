@@ -86,6 +86,7 @@ test('a small file gets every default, normalised', () => {
       maxNesting: 128,
     },
     cluster: null,
+    sentinel: null,
   });
 });
 
@@ -120,6 +121,14 @@ test('credentials go to the server they name, the others get those of the upstre
       { username: null, password: { text: 'two', file: null } },
     ],
   );
+});
+
+test('a service has what a cluster has, its name and more than one database', () => {
+  const text = GOOD.replace('shards\n', 'sentinel\n    service: m.y-1\n    database: 3\n');
+  const { upstream: main } = mainOf(loadText(text, 'f.yaml'));
+  assert.deepEqual([main.kind, main.database, main.cluster], ['sentinel', 3, null]);
+  assert.equal(main.sentinel?.service, 'm.y-1');
+  assert.equal(main.sentinel?.readPolicy, 'primary');
 });
 
 test('a cluster has its defaults, and credentials of nodes that are no seeds', () => {
@@ -183,9 +192,9 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
   ],
   [
     'a kind of a later version silences what stands below it',
-    GOOD.replace('shards\n', 'sentinel\n    service: m\n    bogus: 1\n'),
+    GOOD.replace('shards\n', 'embedded\n    service: m\n    bogus: 1\n'),
     [
-      'f.yaml:7:11 upstreams.main.kind: sentinel is not available in this version; allowed shards or cluster',
+      'f.yaml:7:11 upstreams.main.kind: embedded is not available in this version; allowed shards, cluster or sentinel',
     ],
   ],
   [
@@ -204,8 +213,32 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
     upstream('read_policy: any\ntopology: {}'),
     ['read_policy', 'topology'].map(
       (key, i) =>
-        `f.yaml:${9 + i}:5 upstreams.main.${key}: says nothing of kind shards: it belongs to kind cluster`,
+        `f.yaml:${9 + i}:5 upstreams.main.${key}: says nothing of kind shards: it belongs to kind cluster or sentinel`,
     ),
+  ],
+  [
+    'Sentinels are hosts without weights, and the service has a name',
+    GOOD.replace('shards\n', 'sentinel\n').replace('[127.0.0.1:7001]', '[a:1=2, "unix:/s"]'),
+    [
+      'f.yaml:6:3 upstreams.main.service: is missing, needed with kind: sentinel: what the Sentinels call the primary',
+      'f.yaml:8:15 upstreams.main.servers[0]: found a weight, allowed host:port: Sentinels',
+      'f.yaml:8:22 upstreams.main.servers[1]: found a unix socket, allowed host:port: Sentinels',
+    ],
+  ],
+  [
+    'a service has a name of its kind, and other kinds have none',
+    GOOD.replace('shards\n', 'sentinel\n    service: a b\n    distribution: ketama\n'),
+    [
+      'f.yaml:8:14 upstreams.main.service: found "a b", allowed letters, digits and . _ -',
+      'f.yaml:9:5 upstreams.main.distribution: says nothing of kind sentinel: it belongs to kind shards',
+    ],
+  ],
+  [
+    'only Sentinels know services',
+    GOOD.replace('shards\n', 'cluster\n    service: m\n'),
+    [
+      'f.yaml:8:5 upstreams.main.service: says nothing of kind cluster: it belongs to kind sentinel',
+    ],
   ],
   [
     'seeds of a cluster are hosts without weights, and it has one database',
@@ -257,7 +290,7 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
   [
     'what is missing is placed at what it is missing from',
     GOOD.replace('    kind: shards\n', ''),
-    ['f.yaml:6:3 upstreams.main.kind: is missing, allowed shards or cluster'],
+    ['f.yaml:6:3 upstreams.main.kind: is missing, allowed shards, cluster or sentinel'],
   ],
   [
     'a mapping where a list belongs',

@@ -21,6 +21,21 @@ test('seeds alone give a cluster', () => {
   assert.throws(() => quickStart({ cluster: 'a' }), /^ConfigError: --cluster: found "a"/);
 });
 
+test('a name and Sentinels give a service', () => {
+  const { main } = quickStart({ sentinel: 'mymaster@a:1, b:2' }).upstreams;
+  assert.deepEqual([main?.kind, main?.sentinel?.service], ['sentinel', 'mymaster']);
+  assert.deepEqual(
+    main?.servers.map(({ address }) => address.text),
+    ['a:1', 'b:2'],
+  );
+  assert.throws(
+    () => quickStart({ sentinel: 'a:1' }),
+    /^ConfigError: --sentinel: found "a:1", allowed name@host:port/,
+  );
+  assert.throws(() => quickStart({ sentinel: 'm@a' }), /^ConfigError: --sentinel: found "a"/);
+  assert.throws(() => quickStart({ sentinel: '@a:1' }), /^ConfigError: --sentinel: found ""/);
+});
+
 test('options take the place of the defaults', () => {
   const config = quickStart({
     upstream: 'a:1',

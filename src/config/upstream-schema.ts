@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { ParsedServer } from './address.ts';
 import { canonicalAddress } from './address.ts';
-import { clusterFields, clusterOf } from './cluster-schema.ts';
+import { fleetFields, fleetOf } from './cluster-schema.ts';
 import type {
   AuthConfig,
   FlushConfig,
@@ -37,21 +37,21 @@ const GB = 1024 ** 3;
 /** Small enough to try a limit out, large enough for an ordinary command. */
 const SIZE_MIN = 64;
 /** Kinds this version can run; contract names of later ones are listed in `later.ts`. */
-const KINDS = ['shards', 'cluster'] as const;
+const KINDS = ['shards', 'cluster', 'sentinel'] as const;
 
 type Fields = z.output<ReturnType<typeof upstreamFields>>;
 
 function upstreamFields(resources: Resources) {
   return z.strictObject({
     kind: choice(
-      'What stands behind: `shards` are plain servers that share the keys; `cluster` is a Redis Cluster.',
+      'What stands behind: `shards` are plain servers that share the keys; `cluster` is a Redis Cluster; `sentinel` is a primary with replicas that Sentinels watch.',
       KINDS,
     ),
     servers: z
       .array(weightedServer('A server.', resources))
       .min(1)
       .describe(
-        'The servers, `host:port` or `host:port=weight`; of a cluster some, which know the rest.',
+        'The servers, `host:port` or `host:port=weight`; of a cluster some, which know the rest; of a service its Sentinels, not its servers.',
       ),
     ...placementFields(),
     username: text('User to authenticate as.', 'text', '.').optional(),
@@ -80,12 +80,13 @@ function upstreamFields(resources: Resources) {
     outlier_detection: outlierDetectionSchema().optional(),
     retry: retrySchema(),
     limits: limitsSchema(),
-    ...clusterFields(),
+    ...fleetFields(),
   });
 }
 
 export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> {
   return upstreamFields(resources).transform((value: Fields): UpstreamConfig => {
+    const fleet = { ...fleetOf(value), auth: authOf(value), credentials: value.credentials };
     return {
       kind: value.kind,
       servers: withAuth(value.servers, value.credentials, authOf(value)),
@@ -104,10 +105,8 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
       outlierDetection: value.outlier_detection ?? null,
       retry: value.retry,
       limits: value.limits,
-      cluster:
-        value.kind === 'cluster'
-          ? { ...clusterOf(value), auth: authOf(value), credentials: value.credentials }
-          : null,
+      cluster: value.kind === 'cluster' ? fleet : null,
+      sentinel: value.kind === 'sentinel' ? { ...fleet, service: value.service ?? '' } : null,
     };
   });
 }
@@ -155,7 +154,7 @@ function credentialSchema(resources: Resources): z.ZodType<NodeCredential> {
   return z
     .strictObject({
       server: serverAddress(
-        'One of `servers`, without its weight; of a cluster any node.',
+        'One of `servers`, without its weight; of a cluster any node, of a service any server or Sentinel.',
         resources,
       ),
       username: text('User to authenticate as.', 'text', '.').optional(),

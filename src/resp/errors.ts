@@ -83,6 +83,15 @@ export function severalServers(command: string): string {
   return `ERR '${command}' names no key and several servers are behind this door: on a connection of one of them it would speak for that one only`;
 }
 
+/** Where tracking cannot be passed on: near caches of clients need one server that sees all they read. */
+export const TRACKING_NEEDS_ONE_SERVER =
+  'ERR CLIENT TRACKING needs one server that has all keys, under the names clients use: behind this door are several, or routes that rename keys or read elsewhere';
+export const TRACKING_REDIRECT =
+  'ERR CLIENT TRACKING with REDIRECT does not work through this door, whose client ids are its own: use RESP3 (HELLO 3), where invalidations come on the same connection';
+export const TRACKING_IN_MULTI = 'ERR CLIENT TRACKING and CACHING do not work inside MULTI here';
+export const TRACKING_TOO_OFTEN =
+  'ERR CLIENT TRACKING ON was said too often on this connection: switch it OFF first';
+
 export const MULTI_NESTED = 'ERR MULTI calls can not be nested';
 export const WATCH_INSIDE_MULTI = 'ERR WATCH inside MULTI is not allowed';
 export const EXEC_WITHOUT_MULTI = 'ERR EXEC without MULTI';

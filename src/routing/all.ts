@@ -92,6 +92,12 @@ export class AllServers {
     );
   }
 
+  /** Where commands with keys may come to. */
+  reachable(): Backend[] {
+    const groups = this.#routes.flatMap(({ group, readGroup }) => [group, readGroup ?? group]);
+    return distinct(groups.flatMap((group) => group.reachable?.() ?? group.nodes()));
+  }
+
   #ask(command: Command, servers: readonly Backend[], sink: Sink): boolean {
     const { merge } = command.spec;
     if (servers.length < 2 || merge === null) {
@@ -182,8 +188,12 @@ export class AllServers {
  */
 function dispatchTo(server: Backend, command: Command, sink: Sink): void {
   const isUrgent = (command.spec.flags & Flag.allow_busy) !== 0;
-  if (isUrgent && server instanceof Upstream) server.dispatchBeside(command, sink);
+  if (isUrgent && hasBeside(server)) server.dispatchBeside(command, sink);
   else server.dispatch(command, sink);
+}
+
+function hasBeside(server: Backend): server is Backend & Pick<Upstream, 'dispatchBeside'> {
+  return 'dispatchBeside' in server;
 }
 
 /** Two upstreams may name the same server: its keys must not count twice. */

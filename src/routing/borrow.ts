@@ -20,16 +20,18 @@ import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { slotOf } from '../commands/slot.ts';
 import type { CommandSpec, Door } from '../commands/spec.ts';
-import { CROSSSLOT, linkError, severalServers } from '../resp/errors.ts';
+import { CROSSSLOT, linkError, severalServers, TRACKING_NEEDS_ONE_SERVER } from '../resp/errors.ts';
 import type { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
+import { LentCopies } from './copies.ts';
 import { FollowingLease } from './following-lease.ts';
-import type { Group } from './group.ts';
 import { JoinedLease } from './joined-lease.ts';
+import { patternsStayAt } from './patterns.ts';
 import type { Place, Placer } from './place.ts';
 import { Rewriter } from './rewriter.ts';
-import { type CompiledRoute, type RouteTable, serverOfChannel } from './route.ts';
+import { type CompiledRoute, type Mirror, type RouteTable, serverOfChannel } from './route.ts';
 
+const NO_MIRRORS: readonly Mirror[] = [];
 const NO_HOST = linkError('no_host', 'no server takes this key');
 
 /** Doors of commands that belong to a server; others are about the connection. */
@@ -48,6 +50,8 @@ export class Borrower implements Placer {
   }
 
   lease(command: Command, holder: LeaseHolder): Lease | Refusal {
+    // What the session does by itself and needs a connection for is about all of its commands.
+    if (command.spec.door === 'local') return this.#leaseWhole(command, holder);
     if (command.spec.over === 'primaries' && command.spec.wait !== null) {
       const servers = this.#servers.primaries();
       if (servers.length > 1) return JoinedLease.of(servers, command, holder);
@@ -58,6 +62,19 @@ export class Borrower implements Placer {
     if (following !== null) return FollowingLease.of(this, following, place, holder);
     const lease = place.server.lease(place.command, holder);
     return 'reply' in lease ? lease : new RoutedLease(this, place.server, lease);
+  }
+
+  /** From the one server that has every key, under the very names that clients use. */
+  #leaseWhole(command: Command, holder: LeaseHolder): Lease | Refusal {
+    const { all, catchAll, hasOneGroup } = this.#routes;
+    const group = hasOneGroup && catchAll !== null ? catchAll.group : null;
+    const isPlain = all.every((route) => !route.rewrites && route.readGroup === null);
+    // A cluster of one node is about to have more.
+    const isSole = group !== null && group.slotted === undefined && isPlain;
+    const server = isSole ? group.only : null;
+    if (server === null) return { reply: TRACKING_NEEDS_ONE_SERVER };
+    const lease = server.lease(command, holder);
+    return 'reply' in lease ? lease : new RoutedLease(this, server, lease);
   }
 
   place(command: Command, current: Backend | null): Place | Refusal {
@@ -72,12 +89,13 @@ export class Borrower implements Placer {
     const written = rewrites ? this.#rewriter.rewrite(command, keys, routes) : command;
     let place: Place | null = null;
     for (let i = 0; i < keys.count; i++) {
-      const found = placeOf(routes[i]?.group, written, keys.indexes[i]!);
+      const found = placeOf(routes[i]!, written, keys.indexes[i]!);
       if (found === null) return NO_HOST;
       if (place !== null && found.server !== place.server) return { reply: CROSSSLOT };
       place ??= found;
     }
-    return place ?? NOTHING_TO_LEND;
+    if (place === null) return NOTHING_TO_LEND;
+    return patternsStayAt(command, place.server, this.#routes) ? place : { reply: CROSSSLOT };
   }
 
   #placeKeyless(command: Command, isInvalid: boolean, current: Backend | null): Place | Refusal {
@@ -86,29 +104,33 @@ export class Borrower implements Placer {
     const isItsOwn = !PLACED.includes(spec.door);
     const { catchAll, hasOneGroup } = this.#routes;
     const following = catchAll?.group.following ?? null;
-    if (current !== null && isItsOwn) return { server: current, command, slot: -1, following };
+    const keyless = { command, slot: -1, following };
+    if (current !== null && isItsOwn) return { ...keyless, server: current, mirrors: NO_MIRRORS };
     if (spec.over === 'channel') {
       // Subscribers hear PUBLISH at whichever server of its group it is said; a shard channel has a server of its own.
-      const group = this.#routes.find(command.bytes, command.argStart(1), command.argEnd(1))?.group;
+      const route = this.#routes.find(command.bytes, command.argStart(1), command.argEnd(1));
+      const { group, mirrors = NO_MIRRORS } = route ?? {};
       const isHeard = current !== null && (group?.primaries().includes(current) ?? false);
       if (isHeard && spec.keySpecs.length === 0) {
-        return { server: current, command, slot: -1, following };
+        return { ...keyless, server: current, mirrors };
       }
       const server = serverOfChannel(this.#routes, command);
-      return server === null ? NO_HOST : { server, command, slot: -1, following };
+      return server === null ? NO_HOST : { ...keyless, server, mirrors };
     }
     const only = hasOneGroup ? (catchAll?.group.only ?? null) : null;
     // Scripts may name no keys, and a wrong number of keys is the server's to tell.
     const isAnyones = isInvalid || spec.keyAt < 0 || spec.over === 'any';
     if (only === null && !isAnyones) return { reply: severalServers(spec.name.replace('|', ' ')) };
     const server = current ?? only ?? catchAll?.group.any() ?? null;
-    return server === null ? NO_HOST : { server, command, slot: -1, following };
+    const mirrors = spec.over === null ? (catchAll?.mirrors ?? NO_MIRRORS) : this.#routes.mirrors;
+    return server === null ? NO_HOST : { ...keyless, server, mirrors };
   }
 }
 
 /** The server that has a key and connections to lend. */
-function placeOf(group: Group | undefined, command: Command, index: number): Place | null {
-  if (group === undefined) return null;
+function placeOf(route: CompiledRoute | null, command: Command, index: number): Place | null {
+  if (route === null) return null;
+  const { group, mirrors } = route;
   const { bytes } = command;
   const start = command.argStart(index);
   const end = command.argEnd(index);
@@ -118,13 +140,14 @@ function placeOf(group: Group | undefined, command: Command, index: number): Pla
     slotted === undefined
       ? (group.only ?? group.serverOf(bytes, start, end))
       : slotted.ownerOf(slot);
-  return server === null ? null : { server, command, slot, following };
+  return server === null ? null : { server, command, slot, following, mirrors };
 }
 
 class RoutedLease implements Lease {
   readonly #borrower: Borrower;
   readonly #server: Backend;
   readonly #lease: Lease;
+  readonly #copies = new LentCopies();
 
   constructor(borrower: Borrower, server: Backend, lease: Lease) {
     this.#borrower = borrower;
@@ -137,6 +160,10 @@ class RoutedLease implements Lease {
     return 'server' in place && place.server === this.#server;
   }
 
+  prepare(command: Command, then: () => void): boolean {
+    return this.#lease.prepare(command, then);
+  }
+
   dispatch(command: Command, sink: Sink): void {
     this.dispatchWaiting(command, sink, 0);
   }
@@ -145,7 +172,11 @@ class RoutedLease implements Lease {
     const place = this.#borrower.place(command, this.#server);
     if ('reply' in place) replyError(sink, place.reply);
     else if (place.server !== this.#server) replyError(sink, CROSSSLOT);
-    else this.#lease.dispatchWaiting(place.command, sink, waitMs);
+    else {
+      const { command: written, mirrors } = place;
+      this.#lease.dispatchWaiting(written, this.#copies.before(written, sink), waitMs);
+      this.#copies.after(written, mirrors);
+    }
   }
 
   unblock(withError: boolean): void {

@@ -28,6 +28,7 @@ import { CROSSSLOT, linkError } from '../resp/errors.ts';
 import { BULK_ERROR, SIMPLE_ERROR } from '../resp/types.ts';
 import { NULL_ARRAY, OK, status, type Value } from '../resp/value.ts';
 import { replyError } from './answers.ts';
+import { LentCopies } from './copies.ts';
 import type { Following, Place, Placer } from './place.ts';
 import { mayHint } from './redirect.ts';
 
@@ -47,9 +48,12 @@ export class FollowingLease implements Lease, LeaseHolder {
   readonly #placer: Placer;
   readonly #following: Following;
   readonly #holder: LeaseHolder;
+  readonly #copies = new LentCopies();
   #server: Backend;
   /** Null: between two servers, or nothing needs one any more. */
   #lease: Lease | null = null;
+  /** The next one, which is being given the scripts that are wanted there. */
+  #arriving: Lease | null = null;
   /** Counts connections: what one says that was left is heard no more. */
   #generation = 0;
   readonly #slots: Set<number> = new Set();
@@ -95,6 +99,11 @@ export class FollowingLease implements Lease, LeaseHolder {
     return 'server' in place && this.#isHere(place);
   }
 
+  /** Between two servers nothing is prepared now, but when the next one is there. */
+  prepare(command: Command, then: () => void): boolean {
+    return this.#lease?.prepare(command, then) ?? false;
+  }
+
   dispatch(command: Command, sink: Sink): void {
     this.dispatchWaiting(command, sink, 0);
   }
@@ -104,7 +113,11 @@ export class FollowingLease implements Lease, LeaseHolder {
     if (this.#isOver) sink.fail(LOST);
     else if ('reply' in place) replyError(sink, place.reply);
     else if (!this.#isHere(place)) replyError(sink, CROSSSLOT);
-    else this.#take(place, sink, waitMs);
+    else {
+      const copies = this.#copies;
+      this.#take(place, copies.before(place.command, sink), waitMs);
+      copies.after(place.command, place.mirrors);
+    }
   }
 
   unblock(withError: boolean): void {
@@ -127,6 +140,7 @@ export class FollowingLease implements Lease, LeaseHolder {
   /** The connection is gone, and what was under way on it has failed. */
   onLost(): void {
     this.#lease = null;
+    this.#arriving = null;
     this.#end();
     this.#holder.onLost();
   }
@@ -158,7 +172,7 @@ export class FollowingLease implements Lease, LeaseHolder {
     const kept = { command: command.copy(), sink, waitMs, sentAt: Number.NaN, isCollected };
     this.#keep(kept);
     if (this.#lease !== null) this.#send(kept);
-    else if (this.#pause === null) this.#arrive(place.server, false);
+    else if (this.#pause === null && this.#arriving === null) this.#arrive(place.server, false);
   }
 
   /** There is no room to keep it, so this server is the last one. */
@@ -286,8 +300,21 @@ export class FollowingLease implements Lease, LeaseHolder {
       return;
     }
     this.#server = server;
-    this.#lease = lease;
     this.#isAsking = isAsking;
+    this.#arriving = lease;
+    this.#prepareKept(lease, 0);
+  }
+
+  /** Gives the new server the scripts that what is kept needs, one after the other, then sends it. */
+  #prepareKept(lease: Lease, from: number): void {
+    if (this.#arriving !== lease) return;
+    for (let at = from; at < this.#kept.length; at++) {
+      const { command } = this.#kept[at]!;
+      if (command.spec.script === null) continue;
+      if (lease.prepare(command, () => this.#prepareKept(lease, at + 1))) return;
+    }
+    this.#arriving = null;
+    this.#lease = lease;
     for (const kept of [...this.#kept]) {
       if (this.#lease === lease) this.#send(kept);
     }
@@ -331,6 +358,8 @@ export class FollowingLease implements Lease, LeaseHolder {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#lease = null;
+    this.#arriving?.abandon();
+    this.#arriving = null;
     this.#generation++;
     this.#clearTimers();
     for (const { sink } of this.#takeKept()) sink?.fail(LOST);

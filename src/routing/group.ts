@@ -10,6 +10,8 @@ export interface Group extends Homes {
   readonly only: Backend | null;
   /** The server of a key; null when none is there to take it. With the command, reads may go to a replica. */
   serverOf(bytes: Buffer, start: number, end: number, command?: Command): Backend | null;
+  /** Keys with the same hash tag are on the same server. */
+  readonly hasTags?: boolean;
   /** Set where keys lie in slots, and one command may name keys of one slot only. */
   readonly slotted?: SlottedKeys;
   /** Set where keys may move to another server while a connection to theirs is lent. */
@@ -23,6 +25,8 @@ export interface Group extends Homes {
   primaries(): readonly Backend[];
   /** The same and their replicas: what a command over all servers asks. */
   nodes(): readonly Backend[];
+  /** The servers that a client's commands with keys may come to; not set: all nodes. */
+  reachable?(): readonly Backend[];
   /** Set for a Redis Cluster. */
   readonly cluster?: ClusterNodes;
   close(): Promise<void>;

@@ -34,6 +34,11 @@ export class JoinedLease implements Lease {
     return true;
   }
 
+  /** It is for commands that wait, which are no scripts. */
+  prepare(): boolean {
+    return false;
+  }
+
   dispatch(command: Command, sink: Sink): void {
     this.dispatchWaiting(command, sink, 0);
   }

@@ -1,6 +1,7 @@
 /** Where a command on a connection that is lent belongs, and how a borrower follows keys that move. */
 import type { Backend, Refusal } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
+import type { Mirror } from './route.ts';
 
 export interface Place {
   readonly server: Backend;
@@ -10,6 +11,8 @@ export interface Place {
   readonly slot: number;
   /** Set where keys may move while a connection is lent. */
   readonly following: Following | null;
+  /** Who gets a copy. */
+  readonly mirrors: readonly Mirror[];
 }
 
 export interface Placer {

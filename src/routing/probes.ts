@@ -1,10 +1,10 @@
-/** What the door measures of a cluster's nodes by itself: how long a PING takes, and in which zone they are. */
+/** What the door measures of the nodes of a fleet by itself: how long a PING takes, and in which zone they are. */
 import { specByName } from '../commands/lookup.ts';
 import { infoServer, ping } from '../commands/own.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import { textOf } from '../resp/value.ts';
+import { ask } from './ask.ts';
 import type { ClusterNode } from './nodes.ts';
-import { ask } from './survey.ts';
 
 const INTERVAL_MS = 1000;
 /** Weight of the newest measurement. */

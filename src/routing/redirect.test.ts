@@ -4,7 +4,15 @@ import { nowhere } from '../backend/backend.ts';
 import { specByName } from '../commands/lookup.ts';
 import { type LinkErrorCode, linkError } from '../resp/errors.ts';
 import type { Orphan } from '../upstream/orphan.ts';
-import { decide, type Hint, mayHint, pauseMs, type Refused, readHint } from './redirect.ts';
+import {
+  decide,
+  type Hint,
+  mayHint,
+  mayHintAlone,
+  pauseMs,
+  type Refused,
+  readHint,
+} from './redirect.ts';
 
 function orphan(name: string, more: Partial<Orphan> = {}): Orphan {
   const bytes = Buffer.alloc(0);
@@ -124,6 +132,21 @@ test('a script is believed only in the words of a server', () => {
   assert.equal(hintOf(sentence, 'eval')?.kind, 'tryagain');
   assert.equal(hintOf('LOADING Valkey is loading the dataset in memory', 'fcall')?.kind, 'loading');
   assert.equal(hintOf('TRYAGAIN later', 'set')?.kind, 'tryagain');
+  const readonly = "READONLY You can't write against a read only replica.";
+  assert.equal(hintOf(readonly, 'fcall')?.kind, 'readonly');
+  const inScript = `${readonly} script: 6f5ade10, on @user_script:1.`;
+  assert.equal(hintOf(inScript, 'eval')?.kind, 'readonly');
+  assert.equal(hintOf(`${readonly} Or not.`, 'eval'), null);
+});
+
+test('of a server that is no node of a cluster only what it may say itself is a hint', () => {
+  const may = (text: string): boolean => {
+    const bytes = Buffer.from(`-${text}\r\n`);
+    return mayHintAlone(bytes, 0, bytes.length);
+  };
+  for (const text of ['READONLY x', 'LOADING x', 'MASTERDOWN x']) assert.ok(may(text), text);
+  for (const text of ['MOVED 1 a:1', 'ASK 1 a:1', 'CLUSTERDOWN x', 'TRYAGAIN x', 'ERR x'])
+    assert.ok(!may(text), text);
 });
 
 test('only what may be a hint is looked at closely', () => {

@@ -5,7 +5,7 @@
  * has used up the client's patience; nor a read behind which its client already wrote: run now, it would see what
  * did not exist when it was asked.
  *
- * After an error of a cluster's node anything may, a write too: by such an error the server says that it did not
+ * After an error of a node anything may, a write too: by such an error the server says that it did not
  * run the command. Scripts can say whatever they like after they have written, so theirs are believed only in the
  * server's very words.
  */
@@ -114,10 +114,21 @@ const LONGEST_WORD = 'CLUSTERDOWN'.length;
 
 /** The error may be a hint; `bytes[start]` is its type byte. Cheap, for errors are many where a client makes them. */
 export function mayHint(bytes: Buffer, start: number, end: number): boolean {
-  if (!INITIALS.has(bytes[start + 1]!)) return false;
+  return wordOf(bytes, start, end) !== null;
+}
+
+/** Of those, what a server says that is no node of a cluster: it starts, it replicates, it has lost its primary. */
+export function mayHintAlone(bytes: Buffer, start: number, end: number): boolean {
+  const kind = wordOf(bytes, start, end);
+  return kind === 'readonly' || kind === 'loading' || kind === 'masterdown';
+}
+
+function wordOf(bytes: Buffer, start: number, end: number): RefusalKind | null {
+  if (!INITIALS.has(bytes[start + 1]!)) return null;
   const head = bytes.toString('latin1', start + 1, Math.min(end, start + 2 + LONGEST_WORD));
   const blank = head.indexOf(' ');
-  return blank > 0 && Object.hasOwn(WORDS, head.slice(0, blank));
+  const word = head.slice(0, blank);
+  return blank > 0 && Object.hasOwn(WORDS, word) ? WORDS[word]! : null;
 }
 
 /** The servers' own sentences: all that is believed of a script. */
@@ -129,7 +140,8 @@ const SENTENCES: Readonly<Record<RefusalKind, RegExp>> = {
     /^CLUSTERDOWN (The cluster is down( and only accepts read commands)?|Hash slot not served)$/,
   loading: /^LOADING \w+ is loading the dataset in memory$/,
   masterdown: /^MASTERDOWN Link with \w+ is down and replica-serve-stale-data is set to 'no'\.$/,
-  readonly: /^READONLY You can't write against a read only replica\.$/,
+  // From within a script it ends with the place there, since Redis 7.
+  readonly: /^READONLY You can't write against a read only replica\.( script: \S+, on \S+\.)?$/,
 };
 const TARGET = /^(?:MOVED|ASK) (\d{1,5}) (\S*):(\d{1,5})$/;
 const SLOT_MAX = 16_383;

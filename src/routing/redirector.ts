@@ -1,5 +1,5 @@
 /**
- * What becomes of commands that a node of a cluster refused, or whose link was lost: carries out what `decide` says.
+ * What becomes of commands that a server of a fleet refused, or whose link was lost: carries out what `decide` says.
  */
 import type { Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
@@ -10,7 +10,6 @@ import type { CommandTally } from '../upstream/figures.ts';
 import type { Lane } from '../upstream/lane.ts';
 import type { Orphan, RefusedCommand } from '../upstream/orphan.ts';
 import { Upstream } from '../upstream/upstream.ts';
-import { FrameSlots } from './frame-slot.ts';
 import type { ClusterNode } from './nodes.ts';
 import type { Onward, RefusedLent } from './place.ts';
 import {
@@ -31,8 +30,10 @@ export interface RedirectorHost {
   meet(host: string, port: number): ClusterNode | null;
   /** The host under which a server is known. */
   hostOf(server: Upstream): string;
-  /** Who may answer a read of the slot now. */
-  readerOf(slot: number, affinity: number): Upstream | null;
+  /** The slot of a command of which only the frame is left; -1: none. */
+  slotOf(bytes: Buffer, spec: CommandSpec): number;
+  /** Who may answer a command of the slot now. */
+  placeOf(slot: number, spec: CommandSpec, affinity: number): Upstream | null;
   /** A replica is to be read from, and nothing else. */
   readonly readsReplicasOnly: boolean;
   onMoved(): void;
@@ -61,7 +62,6 @@ export class Redirector {
   readonly #host: RedirectorHost;
   readonly #policy: RedirectPolicy;
   readonly #retry: RetryPolicy;
-  readonly #frames = new FrameSlots(UNKNOWN);
   #isClosed = false;
 
   constructor(host: RedirectorHost, policy: RedirectPolicy, retry: RetryPolicy) {
@@ -72,10 +72,6 @@ export class Redirector {
 
   close(): void {
     this.#isClosed = true;
-  }
-
-  slotOf(bytes: Buffer, spec: CommandSpec): number {
-    return this.#frames.slotOf(bytes, spec);
   }
 
   hold(command: Command, sink: Sink, slot: number): Trip | null {
@@ -95,9 +91,10 @@ export class Redirector {
   onRefused(server: Upstream, lane: Lane, refusal: RefusedCommand): void {
     const { sink, spec, bytes, text } = refusal;
     const hint = readHint(text, spec);
-    const slot = hint === null || hint.slot >= 0 ? (hint?.slot ?? -1) : this.slotOf(bytes, spec);
+    const slot =
+      hint === null || hint.slot >= 0 ? (hint?.slot ?? -1) : this.#host.slotOf(bytes, spec);
     if (hint === null || slot < 0) {
-      pass(sink, text);
+      if (!this.#heal(server, lane, refusal)) pass(sink, text);
       return;
     }
     this.refusals[hint.kind]++;
@@ -120,6 +117,16 @@ export class Redirector {
     trip.redirects++;
     if (decision === 'wait') this.#wait(trip, server, hint);
     else this.#go(trip, server, target!.upstream, decision === 'ask');
+  }
+
+  /** Not while the slot changes hands: what is sent again would come behind what waits for that to end. */
+  #heal(server: Upstream, lane: Lane, refusal: RefusedCommand): boolean {
+    const { sink, spec, bytes } = refusal;
+    if (spec.script === null || this.#isClosed) return false;
+    if (sink instanceof Trip && sink.isSettled) return false;
+    const slot = this.#host.slotOf(bytes, spec);
+    if (slot >= 0 && this.#host.slots.gateAt(slot) !== null) return false;
+    return server.heal(lane, refusal);
   }
 
   /** What it says of the cluster is heeded here; whether its borrower goes on elsewhere is asked by `onward`. */
@@ -230,8 +237,8 @@ export class Redirector {
   /** A read whose slot has another server by now, and which one; null: it has not. */
   #moved(orphan: Orphan, server: Upstream, lane: Lane): readonly [Trip, Upstream] | null {
     const { bytes, spec, affinity, sink } = orphan;
-    const slot = this.slotOf(bytes, spec);
-    const target = slot < 0 ? null : this.#host.readerOf(slot, affinity);
+    const slot = this.#host.slotOf(bytes, spec);
+    const target = slot < 0 ? null : this.#host.placeOf(slot, spec, affinity);
     if (target === null || target === server) return null;
     const trip = sink instanceof Trip ? sink : this.#depart(orphan, lane, slot);
     if (trip === null || trip.isSettled || trip.redirects >= this.#policy.redirectsMax) return null;

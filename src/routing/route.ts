@@ -57,6 +57,8 @@ export class RouteTable {
   readonly #byFirst: (CompiledRoute[] | undefined)[] = new Array(256).fill(undefined);
   readonly #fold: boolean;
   readonly all: readonly CompiledRoute[];
+  /** Of all routes: for commands that name no key. */
+  readonly mirrors: readonly Mirror[];
   /** Every key goes to the same upstream, whatever its prefix: one server of it may speak for all. */
   readonly hasOneGroup: boolean;
 
@@ -64,6 +66,7 @@ export class RouteTable {
     this.#fold = caseInsensitive;
     this.all = routes.map((route) => new CompiledRoute(route));
     this.catchAll = this.all.find((route) => route.prefix.length === 0) ?? null;
+    this.mirrors = this.all.flatMap((route) => route.mirrors);
     this.hasOneGroup = new Set(this.all.map((route) => route.group)).size === 1;
     const sorted = this.all.toSorted((a, b) => b.prefix.length - a.prefix.length);
     for (const route of sorted) {

@@ -51,6 +51,7 @@ class FakeGroup implements Group {
   readonly name: string;
   readonly servers: readonly FakeServer[];
   readonly only: Backend | null;
+  hasTags = false;
 
   constructor(name: string, count: number) {
     this.name = name;
@@ -185,11 +186,39 @@ test('pairs stay together when they are split', () => {
   }
 });
 
-test('pairs that do not pair up are left to a server to complain about', () => {
+test('pairs that do not pair up are a wrong number of arguments, of which no server hears', () => {
   for (const [kind, group, rig] of bothKinds(2)) {
     rig.ask('MSET a0 1 b1');
-    assert.deepEqual(group.got.flat(), ['MSET a0 1 b1'], kind);
+    assert.deepEqual(group.got.flat(), [], kind);
+    assert.match(
+      rig.outcomes.all[0]!,
+      /=-ERR wrong number of arguments for 'mset' command\r\n$/,
+      kind,
+    );
   }
+});
+
+test('patterns of SORT must lead to the server of its key, by a hash tag in front of the star', () => {
+  const [[, group, rig]] = bothKinds(2) as [[string, FakeGroup, Rig]];
+  group.hasTags = true;
+  for (const refused of [
+    'SORT l0 BY w_*',
+    'SORT l0 GET # GET v_*->f0',
+    'SORT_RO l0 BY w_*0',
+    'SORT l0 BY {*}0',
+    'SORT l0 BY *{t}0',
+    'SORT l0 BY {t}*1',
+  ]) {
+    rig.ask(refused);
+    assert.deepEqual(group.got.flat(), [], refused);
+    assert.match(rig.outcomes.all.at(-1)!, /=-CROSSSLOT /, refused);
+  }
+  const allowed = ['SORT l0 BY nosort GET #', 'SORT l0 BY {t}w_*0', 'SORT l0 LIMIT 0 1 GET {t}*0'];
+  for (const each of allowed) rig.ask(each);
+  assert.deepEqual(group.got, [allowed, []]);
+  group.hasTags = false;
+  rig.ask('SORT l0 BY {t}w_*0');
+  assert.match(rig.outcomes.all.at(-1)!, /=-CROSSSLOT /);
 });
 
 test('counts of a split command are added up', () => {

@@ -8,30 +8,25 @@
  *
  * Keys are rewritten before they are placed, so that a key is where a client of the servers looks for it.
  */
-import {
-  type Backend,
-  type Lease,
-  type LeaseHolder,
-  nowhere,
-  type Refusal,
-  type Sink,
-} from '../backend/backend.ts';
+import type { Backend, Lease, LeaseHolder, Refusal, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { KeyPositions, keysOf } from '../commands/keys.ts';
 import { slotOf } from '../commands/slot.ts';
 import type { CommandSpec } from '../commands/spec.ts';
-import { CROSSSLOT, linkError } from '../resp/errors.ts';
+import { CROSSSLOT, linkError, wrongNumberOfArguments } from '../resp/errors.ts';
 import { AllServers } from './all.ts';
 import { replyError } from './answers.ts';
 import { Borrower } from './borrow.ts';
 import { takeCensus } from './census.ts';
 import { Channels, PUBLISHED } from './channels.ts';
+import { copyTo } from './copies.ts';
 import { AnyGather } from './gather.ts';
 import type { Group } from './group.ts';
 import type { Hubs } from './hub.ts';
 import type { About } from './merge-info.ts';
+import { patternsStayAt } from './patterns.ts';
 import { Rewriter } from './rewriter.ts';
-import { type CompiledRoute, type Mirror, type Route, RouteTable } from './route.ts';
+import { type CompiledRoute, type Route, RouteTable } from './route.ts';
 import { Scatter } from './scatter.ts';
 
 const NO_HOST = linkError('no_host', 'no server takes this key');
@@ -45,8 +40,6 @@ export class Router implements Backend {
   readonly #plainOnly: Backend | null;
   readonly #keys = new KeyPositions();
   readonly #servers: AllServers;
-  /** Of all routes: for commands that name no key. */
-  readonly #mirrors: readonly Mirror[];
   readonly #rewriter: Rewriter;
   readonly #scatter: Scatter;
   readonly #borrower: Borrower;
@@ -75,7 +68,6 @@ export class Router implements Backend {
       first!.readGroup === null &&
       first!.mirrors.length === 0;
     this.#plain = isPlain ? first!.group : null;
-    this.#mirrors = this.#routes.all.flatMap((route) => route.mirrors);
     this.#plainOnly = this.#plain?.slotted === undefined ? (this.#plain?.only ?? null) : null;
     this.#rewriter = new Rewriter(unknown);
     this.#scatter = new Scatter(unknown);
@@ -122,7 +114,7 @@ export class Router implements Backend {
     if (route === null || !this.channels.publish(kind, route.group, command, sink)) {
       sink.fail(NO_HOST);
     } else if (route.mirrors.length > 0) {
-      this.#mirror(command, route.mirrors);
+      copyTo(route.mirrors, command);
     }
   }
 
@@ -158,7 +150,7 @@ export class Router implements Backend {
     // Looked up first: a sink that is answered at once may ask again, and the scratch arrays change.
     const mirrors = routes[0]?.mirrors ?? [];
     const isSent = this.#dispatchKeyed(written, sink, keys, routes);
-    if (isSent && mirrors.length > 0) this.#mirror(written, mirrors);
+    if (isSent && mirrors.length > 0) copyTo(mirrors, written);
   }
 
   /** False: refused here, so that nobody should see a copy of it. */
@@ -209,10 +201,15 @@ export class Router implements Backend {
     const target = scatter.single;
     if (target !== undefined) {
       if (target === null) sink.fail(NO_HOST);
-      else target.dispatch(command, sink);
+      else if (patternsStayAt(command, target, this.#routes)) target.dispatch(command, sink);
+      else {
+        replyError(sink, CROSSSLOT);
+        return false;
+      }
     } else if (!scatter.isWhole(command)) {
-      // Arguments that do not pair up: any server words the error as it should be.
-      scatter.first.dispatch(command, sink);
+      // Arguments that do not pair up. A node of a cluster would complain of the slots instead.
+      replyError(sink, wrongNumberOfArguments(spec.name));
+      return false;
     } else if (spec.door === 'split') {
       scatter.split(command, keys, sink);
     } else {
@@ -224,7 +221,7 @@ export class Router implements Backend {
 
   /** What a session asks on its own account (may this database be selected?) concerns every server. */
   #askAll(command: Command, sink: Sink): void {
-    const servers = this.#servers.nodes();
+    const servers = this.#servers.reachable();
     const gather = new AnyGather(sink, servers.length);
     for (const server of servers) server.dispatch(command, gather.piece());
   }
@@ -233,7 +230,7 @@ export class Router implements Backend {
     const { spec } = command;
     if (spec.door === 'local') this.#askAll(command, sink);
     else if (spec.over === null && (isInvalid || spec.keyAt < 0)) this.#askAnyone(command, sink);
-    else if (this.#servers.dispatch(command, sink)) this.#mirror(command, this.#mirrors);
+    else if (this.#servers.dispatch(command, sink)) copyTo(this.#routes.mirrors, command);
   }
 
   /** Scripts may name no keys, and a wrong number of keys is the server's to complain about. */
@@ -245,15 +242,7 @@ export class Router implements Backend {
       return;
     }
     server.dispatch(command, sink);
-    this.#mirror(command, route.mirrors);
-  }
-
-  #mirror(command: Command, mirrors: readonly Mirror[]): void {
-    for (const mirror of mirrors) {
-      if (mirror.excludeReads && command.spec.isRead) continue;
-      if (mirror.percent < 100 && Math.random() * 100 >= mirror.percent) continue;
-      mirror.backend.dispatch(command, nowhere);
-    }
+    copyTo(route.mirrors, command);
   }
 }
 

@@ -9,7 +9,6 @@ import { Command } from '../commands/command.ts';
 import type { KeyPositions } from '../commands/keys.ts';
 import { SLOT_COUNT } from '../commands/slot.ts';
 import type { CommandSpec } from '../commands/spec.ts';
-import { assert } from '../core/assert.ts';
 import { ByteQueue, EMPTY } from '../core/bytes.ts';
 import { encodeArrayHead } from '../resp/encoder.ts';
 import { linkError } from '../resp/errors.ts';
@@ -91,13 +90,6 @@ export class Scatter implements KeyGroups {
   /** The only server concerned (null: none takes the keys); undefined if there are several. */
   get single(): Backend | null | undefined {
     return this.#servers.length === 1 ? this.#servers[0]! : undefined;
-  }
-
-  /** Some server that has one of the keys. */
-  get first(): Backend {
-    const server = this.#servers.find((candidate) => candidate !== null);
-    assert(server != null, 'several targets cannot all be without a host');
-    return server;
   }
 
   /** Every key has the arguments that belong to it: MSET and MSETNX take pairs. */

@@ -9,16 +9,18 @@
  * would empty the caches of those that are left, at the worst time.
  */
 import type { Backend } from '../backend/backend.ts';
-import { assert } from '../core/assert.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
 import type { LinkError } from '../resp/errors.ts';
 import { CommandTally } from '../upstream/figures.ts';
 import { HealthCheck, type HealthCheckOptions } from '../upstream/health.ts';
 import type { Lane } from '../upstream/lane.ts';
-import type { Orphan } from '../upstream/orphan.ts';
+import type { Orphan, RefusedCommand } from '../upstream/orphan.ts';
 import { type OutlierOptions, Outliers } from '../upstream/outlier.ts';
+import { isNoScript } from '../upstream/script-giver.ts';
+import { Scripts } from '../upstream/scripts.ts';
 import { Upstream, type UpstreamOptions } from '../upstream/upstream.ts';
+import { replyError } from './answers.ts';
 import type { OwnedGroup } from './group.ts';
 import {
   createDistribution,
@@ -38,6 +40,8 @@ export interface ShardsOptions {
   readonly distribution: DistributionKind;
   readonly placement: DistributionOptions;
   readonly retry: RetryPolicy;
+  /** What clients sent here; default: none are remembered from before. */
+  readonly scripts?: Scripts;
   /** null: no active check. */
   readonly healthCheck: HealthCheckOptions | null;
   /** null: nobody is ejected for failures. */
@@ -50,6 +54,7 @@ export class Shards implements OwnedGroup {
   readonly name: string;
   readonly servers: readonly Upstream[];
   readonly only: Backend | null;
+  readonly hasTags: boolean;
   readonly tally: CommandTally = new CommandTally();
   readonly #options: ShardsOptions;
   readonly #log: Log;
@@ -72,17 +77,21 @@ export class Shards implements OwnedGroup {
         orphans: readonly Orphan[],
         error: LinkError,
       ): void => this.#onOrphans(server, lane, orphans, error),
-      mends: (): boolean => false,
-      onRefused: (): void => assert(false, 'no error of a shard is mended'),
+      mends: isNoScript,
+      onRefused: (server: Upstream, lane: Lane, refused: RefusedCommand): void => {
+        if (!server.heal(lane, refused)) replyError(refused.sink, refused.text);
+      },
       onLentError: (): void => {},
       onFailure: (server: Upstream): void =>
         this.#outliers?.onFailure(this.servers.indexOf(server), server.failuresInRow),
       onAlive: (server: Upstream): void => this.#outliers?.onAlive(this.servers.indexOf(server)),
     };
+    const { scripts = new Scripts() } = options;
     this.servers = options.servers.map(
-      (server) => new Upstream(server, owner, tick, this.tally, log),
+      (server) => new Upstream({ ...server, scripts }, owner, tick, this.tally, log),
     );
     this.only = this.servers.length === 1 ? this.servers[0]! : null;
+    this.hasTags = options.placement.hashTags ?? false;
     this.#all = createDistribution(
       options.distribution,
       options.servers.map(({ name, weight }) => ({ key: name, weight })),

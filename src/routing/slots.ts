@@ -7,7 +7,6 @@
  */
 import type { Backend, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
-import { SLOT_COUNT } from '../commands/slot.ts';
 import type { CommandSpec } from '../commands/spec.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { Gate, type GateHost } from './gate.ts';
@@ -26,7 +25,7 @@ export interface SlotsHost {
 export class Slots implements GateHost {
   /** Where commands go; null: nowhere. */
   readonly entries: (Backend | null)[];
-  readonly owners: (ClusterNode | null)[] = new Array<ClusterNode | null>(SLOT_COUNT).fill(null);
+  readonly owners: (ClusterNode | null)[];
   /** Gates opened since the start. */
   gatesMade = 0;
   /** Slots that have an owner. */
@@ -34,13 +33,15 @@ export class Slots implements GateHost {
   /** Changes so far. */
   version = 0;
   readonly #host: SlotsHost;
-  readonly #learntAt: Float64Array = new Float64Array(SLOT_COUNT).fill(-Infinity);
+  readonly #learntAt: Float64Array;
   /** Fences of one change of many slots: one PING serves them all. */
   #batch: Map<Upstream, (() => void)[] | null> | null = null;
 
   /** `first` takes commands until the map is known. */
-  constructor(first: Backend, host: SlotsHost) {
-    this.entries = new Array<Backend | null>(SLOT_COUNT).fill(first);
+  constructor(first: Backend, host: SlotsHost, count: number) {
+    this.entries = new Array<Backend | null>(count).fill(first);
+    this.owners = new Array<ClusterNode | null>(count).fill(null);
+    this.#learntAt = new Float64Array(count).fill(-Infinity);
     this.#host = host;
   }
 

@@ -197,15 +197,15 @@ function portNumber(value: Value): number {
     : odd('a port is no number from 1 to 65535');
 }
 
-function listOf(value: Value, what: string): readonly Value[] {
+export function listOf(value: Value, what: string): readonly Value[] {
   return Array.isArray(value) ? value : odd(`${what} is no list`);
 }
 
-function fieldsOf(value: Value, what: string): ReadonlyMap<string, Value> {
+export function fieldsOf(value: Value, what: string): ReadonlyMap<string, Value> {
   const pairs = pairsOf(value) ?? odd(`${what} has no fields`);
   return new Map(pairs.map(([name, field]) => [textOf(name) ?? odd('a name is no text'), field]));
 }
 
-function odd(what: string): never {
+export function odd(what: string): never {
   throw new OddAnswer(what);
 }

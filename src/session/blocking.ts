@@ -31,11 +31,11 @@ const HOLDER: LeaseHolder = {
 export function block(session: Session, command: Command): void {
   const waitMs = waitOf(command);
   if (waitMs < 0) {
-    session.host.backend.dispatch(command, session.open(command));
+    session.backend.dispatch(command, session.open(command));
     return;
   }
   if (session.postpone()) return;
-  const lease = session.host.backend.lease(command, HOLDER);
+  const lease = session.backend.lease(command, HOLDER);
   if ('reply' in lease) {
     session.answer(error(lease.reply));
     return;

@@ -6,13 +6,14 @@ import type { ClientAnswer, ClientFilter, ClientQuestion } from './clients.ts';
 import { describeClient } from './describe-client.ts';
 import type { Handler } from './local.ts';
 import type { Session } from './session.ts';
+import { askTracking, setCaching, track } from './tracking.ts';
 import { DEFAULT_USER } from './users.ts';
 
 /** `CLIENT HELP` lists these. */
 const HELP = [
   'CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:',
-  'GETNAME, GETREDIR, HELP, ID, INFO, KILL, LIST, NO-EVICT, NO-TOUCH, PAUSE,',
-  'REPLY, SETINFO, SETNAME, TRACKINGINFO, UNBLOCK, UNPAUSE.',
+  'CACHING, GETNAME, GETREDIR, HELP, ID, INFO, KILL, LIST, NO-EVICT, NO-TOUCH, PAUSE,',
+  'REPLY, SETINFO, SETNAME, TRACKING, TRACKINGINFO, UNBLOCK, UNPAUSE.',
   'They concern connections to this door, not those it keeps to servers.',
 ];
 
@@ -46,14 +47,18 @@ export const clientHandlers: Readonly<Record<string, Handler>> = {
     askAll(session, command, { kind: 'unpause' }, () => OK);
     return undefined;
   },
-  'client|getredir': () => -1,
-  'client|trackinginfo': () => ({
-    map: [
-      ['flags', { set: ['off'] }],
-      ['redirect', -1],
-      ['prefixes', []],
-    ],
-  }),
+  'client|tracking': track,
+  'client|caching': setCaching,
+  'client|getredir': (session, command) => askTracking(session, command, -1),
+  'client|trackinginfo': (session, command) => askTracking(session, command, UNTRACKED),
+};
+
+const UNTRACKED: Value = {
+  map: [
+    ['flags', { set: ['off'] }],
+    ['redirect', -1],
+    ['prefixes', []],
+  ],
 };
 
 /** Asks every worker and answers in the command's turn, now or when all have spoken. */

@@ -7,6 +7,7 @@
 import { Alarm } from '../core/alarm.ts';
 import type { Log } from '../core/log.ts';
 import type { Tick } from '../core/tick.ts';
+import { ScriptShelves, type ScriptsPeers } from '../upstream/scripts.ts';
 import { addressOf, localAddressOf } from './address.ts';
 import { describeClient } from './describe-client.ts';
 import type { Monitors } from './monitors.ts';
@@ -19,6 +20,8 @@ export type ClientQuestion =
   | { readonly kind: 'pause'; readonly untilMs: number; readonly writesOnly: boolean }
   | { readonly kind: 'unpause' }
   | { readonly kind: 'unblock'; readonly id: number; readonly withError: boolean }
+  /** A script that a client loaded at an upstream, latin1; null: its scripts were flushed. */
+  | { readonly kind: 'script'; readonly upstream: string; readonly source: string | null }
   /** Lines of MONITOR for the monitors of `worker`. */
   | { readonly kind: 'monitored'; readonly listener: string; readonly worker: number };
 
@@ -46,6 +49,8 @@ export class Clients {
   readonly sessions: Map<number, Session> = new Map();
   /** Of all listeners; of one name there are two while a reload moves it. */
   readonly monitors: Set<Monitors> = new Set();
+  /** What clients sent as scripts. */
+  readonly shelves: ScriptShelves = new ScriptShelves((upstream) => this.#sharing(upstream));
   readonly log: Log;
   /** Of this worker. */
   readonly index: number;
@@ -109,6 +114,19 @@ export class Clients {
     else this.#ask(question).then(then, () => then([]));
   }
 
+  /** How the scripts of one upstream reach the other workers; null: there are none. */
+  #sharing(upstream: string): ScriptsPeers | null {
+    if (this.#ask === null) return null;
+    const tell = (source: string | null): void =>
+      this.askOthers({ kind: 'script', upstream, source }, () => {
+        // Who does not hear of it sees NOSCRIPT, as without a door.
+      });
+    return {
+      onLoaded: (source) => tell(source.toString('latin1')),
+      onFlushed: () => tell(null),
+    };
+  }
+
   /** This worker's answer to a question. */
   answer(question: ClientQuestion): ClientAnswer {
     switch (question.kind) {
@@ -138,6 +156,11 @@ export class Clients {
       case 'unpause':
         this.#endPause();
         return { lines: [], count: 0 };
+      case 'script': {
+        const { upstream, source } = question;
+        this.shelves.hear(upstream, source === null ? null : Buffer.from(source, 'latin1'));
+        return { lines: [], count: 0 };
+      }
       case 'monitored': {
         const meant = [...this.monitors].filter(({ listener }) => listener === question.listener);
         const fetched = meant.map((monitors) => monitors.fetchedBy(question.worker));

@@ -31,7 +31,7 @@ export function describeClient(session: Session, tick: Tick): string {
     ['events', 'r'],
     ['cmd', session.last?.name ?? 'NULL'],
     ['user', session.userName],
-    ['redir', -1],
+    ['redir', session.tracking === null ? -1 : 0],
     ['resp', session.protocol],
     ['lib-name', session.libraryName],
     ['lib-ver', session.libraryVersion],
@@ -39,13 +39,14 @@ export function describeClient(session: Session, tick: Tick): string {
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');
 }
 
-/** In the order of Redis: watching all, subscribed, in MULTI, waiting, not evicted. */
+/** In the order of Redis: watching all, subscribed, in MULTI, waiting, tracked, not evicted. */
 function flagsOf(session: Session): string {
   const flags = [
     session.isMonitor && 'O',
     session.isSubscribed && 'P',
     session.transaction?.isCollecting && 'x',
     session.wait !== null && 'b',
+    session.tracking !== null && 't',
     session.noEvict && 'e',
   ];
   return flags.filter(Boolean).join('') || 'N';

@@ -16,6 +16,8 @@ export const Hold = {
   rate: 128,
   /** Somebody else is asked whether it may come in. */
   login: 256,
+  /** What the client reads is not tracked yet, and should be. */
+  tracking: 512,
   /** Nothing more is read from this client. */
   closing: 16,
 } as const;

@@ -84,9 +84,10 @@ function handle(session: Session, command: Command, spec: CommandSpec): Value | 
 /** https://redis.io/commands/reset: everything the connection was told is forgotten. */
 function reset(session: Session, command: Command): Value | undefined {
   const isElsewhere = session.protocol !== 2 || session.database !== 0;
-  const isBare = session.transaction?.isIdle ?? true;
+  const isBare = (session.transaction?.isIdle ?? true) && session.tracking === null;
   if ((isElsewhere || !isBare) && session.postpone()) return undefined;
   session.transaction?.end();
+  session.tracking?.end();
   session.gate(Gate.transaction, false);
   session.subscriber?.release();
   session.protocol = 2;
@@ -173,7 +174,10 @@ function greet(session: Session, protocol: Protocol, options: HelloOptions): Val
     if (!isClientName(options.name)) return error(BAD_CLIENT_NAME);
     session.name = options.name;
   }
+  const isOther = session.protocol !== protocol;
   session.protocol = protocol;
+  // Until now it could not be told of anything, or will not be any more.
+  if (isOther) session.tracking?.renew(false);
   return {
     map: [
       ['server', 'tidegate'],
@@ -231,7 +235,10 @@ function select(session: Session, command: Command, spec: CommandSpec): Value | 
   command.database = database;
   session.host.backend.dispatch(command, {
     reply(bytes, start, end) {
-      if (bytes.toString('latin1', start, start + 3) === '+OK') session.database = database;
+      if (bytes.toString('latin1', start, start + 3) === '+OK') {
+        session.database = database;
+        session.tracking?.renew(true);
+      }
       session.release(Hold.answer);
       turn.reply(bytes, start, end);
     },

@@ -10,6 +10,7 @@
  * not read either. What it sent waits in the kernel, not here.
  */
 import type { Socket } from 'node:net';
+import type { Backend } from '../backend/backend.ts';
 import { Command } from '../commands/command.ts';
 import { checkArity, UNKNOWN } from '../commands/lookup.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
@@ -22,19 +23,20 @@ import { MONITOR_READS_NO_KEYS, NOAUTH, notWhileSubscribed } from '../resp/error
 import { BULK_ERROR, type Protocol, SIMPLE_ERROR } from '../resp/types.ts';
 import { error, isError, type Value } from '../resp/value.ts';
 import type { Aside } from './aside.ts';
-import { block, type Wait } from './blocking.ts';
+import type { Wait } from './blocking.ts';
+import { pass } from './doors.ts';
 import { Gate } from './gate.ts';
 import { Hold } from './hold.ts';
 import type { SessionHost } from './host.ts';
-import { answer } from './local.ts';
 import { strangerOf } from './login.ts';
 import type { Monitor } from './monitors.ts';
 import { Output } from './output.ts';
 import { Stash } from './stash.ts';
-import { publish, type Subscriber, subscribe } from './subscriber.ts';
-import { Transaction } from './transaction.ts';
+import type { Subscriber } from './subscriber.ts';
+import type { Tracking } from './tracking.ts';
+import type { Transaction } from './transaction.ts';
 import { openTurn, recycle, type Turn } from './turn.ts';
-import { closeIfWeb, refusalOf, unknownCommand, wrongArity } from './unknown.ts';
+import { closeIfWeb, unknownCommand, wrongArity } from './unknown.ts';
 import { Pace, type Paced } from './user-rate.ts';
 import { DEFAULT_USER, type User } from './users.ts';
 
@@ -49,6 +51,8 @@ export class Session implements Flushable, Paced, Monitor {
   readonly id: number;
   /** What the listener is now; another one after a reload. */
   host: SessionHost;
+  /** Who answers what is sent on: that of the host, but for a client that is tracked. */
+  backend: Backend;
   readonly socket: Socket;
   readonly openedAt: number;
   /** Time of the last read, in the milliseconds of `Tick.now`. */
@@ -93,6 +97,8 @@ export class Session implements Flushable, Paced, Monitor {
   readonly #stash = new Stash();
   /** Made when the first command of one comes. */
   transaction: Transaction | null = null;
+  /** Null: the client is not told what changes. */
+  tracking: Tracking | null = null;
   /** The client waits at a server. */
   wait: Wait | null = null;
   /** Where the answer of a command goes that is run inside EXEC. */
@@ -101,6 +107,7 @@ export class Session implements Flushable, Paced, Monitor {
   constructor(id: number, socket: Socket, host: SessionHost) {
     this.id = id;
     this.host = host;
+    this.backend = host.backend;
     this.socket = socket;
     this.openedAt = Date.now();
     this.activeAt = host.tick.now;
@@ -161,6 +168,8 @@ export class Session implements Flushable, Paced, Monitor {
   /** Other rules from now on. What is under way ends first: on another link a later command could overtake it. */
   adopt(host: SessionHost): void {
     this.host = host;
+    if (this.tracking === null) this.backend = host.backend;
+    else this.tracking.renewSoon();
     this.#decoder.limits = host.limits;
     this.subscriber?.adopt(host.channels);
     // Who waits at a server is held already, and still listened to.
@@ -253,32 +262,11 @@ export class Session implements Flushable, Paced, Monitor {
     }
     if (this.#gate !== 0 && !this.#passGate(command, spec)) return;
     this.#address(command);
-    switch (spec.door) {
-      case 'route':
-      case 'all':
-      case 'split':
-        host.backend.dispatch(command, this.open(command));
-        break;
-      case 'local':
-        answer(this, command, spec);
-        break;
-      case 'block':
-        block(this, command);
-        break;
-      case 'transaction':
-        this.transaction ??= new Transaction(this);
-        this.transaction.handle(command, spec);
-        break;
-      case 'channel':
-        publish(this, command);
-        break;
-      case 'subscribe':
-        subscribe(this, command, spec);
-        break;
-      case 'lease':
-      case 'refuse':
-        this.answer(error(refusalOf(spec)));
-        return;
+    const { door } = spec;
+    if (door === 'route' || door === 'all' || door === 'split') {
+      this.backend.dispatch(command, this.open(command));
+    } else if (!pass(this, command, spec)) {
+      return;
     }
     // After the answer, as Redis does it. The command is still whole: nothing was decoded since.
     if (host.monitors.isOn && !this.#isAgain) host.monitors.show(command, this);
@@ -365,6 +353,16 @@ export class Session implements Flushable, Paced, Monitor {
     this.#putBack();
     this.hold(Hold.turns);
     return true;
+  }
+
+  /** Nothing more is read until all that is under way is answered. */
+  awaitTurns(): void {
+    if (this.#head !== null) this.hold(Hold.turns);
+  }
+
+  setTracking(tracking: Tracking | null): void {
+    this.tracking = tracking;
+    this.backend = tracking ?? this.host.backend;
   }
 
   /** For this reason commands get a closer look from now on, or none any more. */
@@ -590,6 +588,7 @@ export class Session implements Flushable, Paced, Monitor {
     this.#hold |= Hold.closing;
     this.transaction?.end();
     this.wait?.abandon();
+    this.tracking?.end();
     this.#pace.follow(null);
     this.expiry.clear();
     this.setMonitor(false);

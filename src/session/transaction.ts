@@ -37,6 +37,7 @@ import {
 import { skipValue } from '../resp/skip.ts';
 import { ARRAY, BULK_ERROR, LF, MINUS, SIMPLE_ERROR, SIMPLE_STRING } from '../resp/types.ts';
 import { error, NULL_ARRAY, OK, status, type Value } from '../resp/value.ts';
+import { forward } from './forward.ts';
 import { Gate } from './gate.ts';
 import { Hold } from './hold.ts';
 import { answerAside } from './local.ts';
@@ -60,6 +61,8 @@ export class Transaction implements LeaseHolder {
   #begun = false;
   /** Commands in order: those the door answers, and null for each that the server has queued. */
   #queue: (Command | null)[] = [];
+  /** EXEC has run, and what the door adds to its answer is awaited. */
+  #isWeaving = false;
   /** What a monitor is shown when it runs. */
   readonly #noted = new Noted();
   /** Databases selected on the way, by the place of the command in the queue. */
@@ -76,6 +79,10 @@ export class Transaction implements LeaseHolder {
   /** Nothing is collected, watched or lent. */
   get isIdle(): boolean {
     return !this.#collecting && this.#lease === null && !this.#watchLost;
+  }
+
+  get isWeaving(): boolean {
+    return this.#isWeaving;
   }
 
   get queuedCount(): number {
@@ -191,13 +198,13 @@ export class Transaction implements LeaseHolder {
     const lease = this.#lease;
     if (lease === null || (spec.door !== 'route' && spec.door !== 'split')) return false;
     if (!lease.carries(command)) return false;
-    lease.dispatch(command, this.#session.open(command));
+    forward(this.#session, lease, command, this.#session.open(command));
     return true;
   }
 
   #collect(command: Command, spec: CommandSpec): void {
     const session = this.#session;
-    const isRefused = spec.door === 'refuse' || spec.door === 'lease';
+    const isRefused = spec.door === 'refuse';
     // A server would run SUBSCRIBE, and answer EXEC with more elements than it announces.
     if ((spec.flags & Flag.no_multi) !== 0 || isRefused || spec.door === 'subscribe') {
       this.#spoiled = true;
@@ -223,7 +230,7 @@ export class Transaction implements LeaseHolder {
     }
     if (isSelect) this.#selections.set(this.#queue.length, Number(command.text(1)));
     this.#queue.push(null);
-    lease.dispatch(command, this.#answering(session.open(command), this.#spoilIf));
+    forward(session, lease, command, this.#answering(session.open(command), this.#spoilIf));
   }
 
   readonly #spoilIf = (isError: boolean): void => {
@@ -252,6 +259,8 @@ export class Transaction implements LeaseHolder {
       this.#giveBack(!isMoved);
       session.release(Hold.answer);
       turn.reply(bytes, start, end);
+      this.#isWeaving = false;
+      session.tracking?.pushLate();
     };
     if (lease === null) {
       answerAll(session, queue, (own) => weave(queue, own, EMPTY_ARRAY, done));
@@ -268,6 +277,7 @@ export class Transaction implements LeaseHolder {
           return;
         }
         const reply = Buffer.from(bytes.subarray(start, end));
+        this.#isWeaving = true;
         answerAll(session, queue, (own) => weave(queue, own, reply, done));
       },
       fail: (failure) => {
@@ -365,7 +375,7 @@ export class Transaction implements LeaseHolder {
   /** The connection lent, from now on; null: refused, and the client has been told. */
   #borrow(command: Command): Lease | null {
     if (this.#lease !== null) return this.#lease;
-    const lease = this.#session.host.backend.lease(command, this);
+    const lease = this.#session.backend.lease(command, this);
     if ('reply' in lease) {
       this.#session.answer(error(lease.reply));
       return null;

@@ -44,7 +44,5 @@ export function closeIfWeb(session: Session, command: Command): boolean {
 
 /** Why the door does not run a command. */
 export function refusalOf(spec: CommandSpec): string {
-  if (spec.why !== null) return `ERR ${spec.why}`;
-  const what = spec.name.replace('|', ' ');
-  return `ERR '${what}' needs a connection of its own, which this version does not lend`;
+  return `ERR ${spec.why}`;
 }

@@ -16,6 +16,8 @@ export interface LeaseHome {
   giveBack(link: Link): void;
   /** Ends the wait of the connection that the server knows by this number. */
   unblock(serverClientId: number, withError: boolean): void;
+  /** See `Lease.prepare`. */
+  prepare(link: Link, command: Command, then: () => void): boolean;
 }
 
 /** A longer time is none to `setTimeout`. */
@@ -27,6 +29,7 @@ export class LinkLease implements Lease {
   readonly #opTimeoutMs: number;
   #holder: LeaseHolder | null;
   #underWay = 0;
+  #isRecalled = false;
   #dueAt = 0;
   #timer: NodeJS.Timeout | null = null;
 
@@ -39,6 +42,10 @@ export class LinkLease implements Lease {
 
   carries(): boolean {
     return true;
+  }
+
+  prepare(command: Command, then: () => void): boolean {
+    return this.#holder !== null && this.#home.prepare(this.#link, command, then);
   }
 
   dispatch(command: Command, sink: Sink): void {
@@ -78,6 +85,20 @@ export class LinkLease implements Lease {
     if (this.#end()) this.#link.destroy(SPARE);
   }
 
+  onPush(bytes: Buffer, start: number, end: number): void {
+    this.#holder?.onPush?.(bytes, start, end);
+  }
+
+  /**
+   * The server is not the one to ask any more: ends once what is under way is answered. A wait ends at once, for what
+   * it waits for will happen elsewhere.
+   */
+  recall(): void {
+    const isWaiting = this.#dueAt > performance.now() + this.#opTimeoutMs;
+    if (this.#underWay === 0 || isWaiting) this.#link.destroy(RECALLED);
+    else this.#isRecalled = true;
+  }
+
   /** The link is gone, and what was under way on it has failed. */
   onClosed(): void {
     const holder = this.#holder;
@@ -98,6 +119,8 @@ export class LinkLease implements Lease {
     this.#dueAt = 0;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    // After the answer that is about to be handed on.
+    if (this.#isRecalled) queueMicrotask(() => this.#link.destroy(RECALLED));
   }
 
   #arm(): void {
@@ -110,5 +133,7 @@ export class LinkLease implements Lease {
   }
 }
 
+/** No failure of the server. */
+export const RECALLED: LinkError = linkError('closed', 'the server is not primary any more');
 const LOST: LinkError = linkError('closed', 'the connection lent was lost');
 const TIMEOUT: LinkError = linkError('timeout', 'no reply in time on a connection that was lent');

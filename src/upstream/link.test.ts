@@ -54,6 +54,7 @@ class Rig implements AsyncDisposable {
         },
         onTimeout: () => this.events.push('timeout'),
         onAlive: () => {},
+        onPush: (bytes, start, end) => this.events.push(bytes.toString('latin1', start, end)),
         onErrorReply: () => false,
         onRefused: () => assert.fail('nothing is mended here'),
       },

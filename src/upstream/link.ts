@@ -66,6 +66,8 @@ export interface LinkOwner {
   onErrorReply(bytes: Buffer, start: number, end: number): boolean;
   /** The command of which `onErrorReply` said so; its sink is to be answered. */
   onRefused(refusal: RefusedCommand): void;
+  /** What answers no command; valid during the call. */
+  onPush(bytes: Buffer, start: number, end: number): void;
   /** Bytes came: the server lives. */
   onAlive(): void;
 }
@@ -350,7 +352,7 @@ export class Link implements Flushable {
     let state = decoder.next();
     while (state === READY) {
       if (decoder.bytes[decoder.start] === PUSH) {
-        // No one asked for pushes on a shared link (no tracking, no subscription): passed over.
+        this.#owner.onPush(decoder.bytes, decoder.start, decoder.end);
       } else if (this.#state === 'ready') {
         if (!this.#answer(decoder.bytes, decoder.start, decoder.end)) return;
       } else if (!this.#onGreeting(decoder.bytes, decoder.start, decoder.end)) {

@@ -19,10 +19,12 @@ import { Feed, type FeedOwner } from './feed.ts';
 import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
-import { type LeaseHome, LinkLease } from './lease.ts';
+import { type LeaseHome, LinkLease, RECALLED } from './lease.ts';
 import { Link, type LinkOptions } from './link.ts';
 import type { Orphan, RefusedCommand } from './orphan.ts';
 import { Pool, SPARE } from './pool.ts';
+import { isNoScript, ScriptGiver } from './script-giver.ts';
+import { Scripts } from './scripts.ts';
 
 export interface UpstreamOptions extends LinkOptions {
   /** For logs and figures: `host:port`. */
@@ -36,6 +38,8 @@ export interface UpstreamOptions extends LinkOptions {
   readonly dedicatedMax: number;
   /** New connections per second; null: unlimited. */
   readonly connectionsPerSecond: number | null;
+  /** What clients sent to the servers of this one's group; default: nobody else's. */
+  readonly scripts?: Scripts;
   /** Time-out on the lane of the door's own questions; default: that of commands. */
   readonly ownTimeoutMs?: number;
 }
@@ -81,6 +85,7 @@ export class Upstream implements Backend {
   /** Who has which of the lent links. */
   readonly #leases: Map<Link, LinkLease> = new Map();
   readonly #home: LeaseHome;
+  readonly #giver: ScriptGiver;
   /** For health checks and other questions of our own; one of `#lanes`. */
   #own: Lane | null = null;
   #closed = false;
@@ -106,6 +111,7 @@ export class Upstream implements Backend {
     this.#pool = new Pool(options.dedicatedMax, (protocol, database) =>
       this.#openDedicated(protocol, database),
     );
+    this.#giver = new ScriptGiver(options.scripts ?? new Scripts());
     this.#home = {
       giveBack: (link) => {
         this.#leases.delete(link);
@@ -113,6 +119,7 @@ export class Upstream implements Backend {
       },
       unblock: (id, withError) =>
         this.#common[0]!.send(clientUnblock(id, withError), specByName(UNBLOCK_NAME)!, nowhere),
+      prepare: (link, command, then) => this.#prepareLent(link, command, then),
     };
     for (let i = 0; i < options.connections; i++) this.#common.push(this.#makeLane(2, 0, i, true));
   }
@@ -130,8 +137,17 @@ export class Upstream implements Backend {
 
   dispatch(command: Command, sink: Sink): void {
     const lane = this.#laneOf(command);
-    if (lane === null) sink.fail(TOO_MANY_LANES);
-    else lane.dispatch(command, sink);
+    if (lane === null) {
+      sink.fail(TOO_MANY_LANES);
+      return;
+    }
+    if (command.spec.script !== null) this.#prepare(lane, command);
+    lane.dispatch(command, sink);
+  }
+
+  /** True: the command, which the server has no script for, is under way again with the script in front. */
+  heal({ link }: Lane, refused: RefusedCommand): boolean {
+    return link !== null && this.#giver.heal(link, refused);
   }
 
   lease(command: Command, holder: LeaseHolder): LinkLease | LinkError {
@@ -141,6 +157,16 @@ export class Upstream implements Backend {
     const lease = new LinkLease(link, this.#home, this.#options.opTimeoutMs, holder);
     this.#leases.set(link, lease);
     return lease;
+  }
+
+  /** Asks whether the server is there, where clients would: `onAlive` tells. */
+  knock(): void {
+    for (const lane of this.#common) lane.send(PING, PING_SPEC, nowhere);
+  }
+
+  /** Ends what is lent: the server is not the one to ask any more. */
+  recall(): void {
+    for (const lease of [...this.#leases.values()]) lease.recall();
   }
 
   get leaseCount(): number {
@@ -157,8 +183,12 @@ export class Upstream implements Backend {
   /** As `dispatch`, for a slot that is on its way to this server. */
   dispatchAsking(command: Command, sink: Sink): void {
     const lane = this.#laneOf(command);
-    if (lane === null) sink.fail(TOO_MANY_LANES);
-    else lane.dispatchAsking(command, sink);
+    if (lane === null) {
+      sink.fail(TOO_MANY_LANES);
+      return;
+    }
+    if (command.spec.script !== null) this.#prepare(lane, command);
+    lane.dispatchAsking(command, sink);
   }
 
   /**
@@ -233,6 +263,21 @@ export class Upstream implements Backend {
     return true;
   }
 
+  /** Remembers the script that comes by, or sends one ahead. */
+  #prepare(lane: Lane, command: Command): void {
+    const script = this.#giver.note(command);
+    if (script === null) return;
+    lane.warm();
+    if (lane.link !== null) this.#giver.give(lane.link, script);
+  }
+
+  #prepareLent(link: Link, command: Command, then: () => void): boolean {
+    const script = this.#giver.note(command);
+    if (script === null || this.#giver.isGiven(link, script)) return false;
+    this.#giver.giveBeside(link, this.#common[0]!, script, then);
+    return true;
+  }
+
   #laneOf({ protocol, database, affinity }: Command): Lane | null {
     if (protocol !== 2 || database !== 0) return this.#lane(protocol, database, affinity);
     return this.#common[affinity % this.#common.length]!;
@@ -296,6 +341,8 @@ export class Upstream implements Backend {
           return !isOwn && this.#owner.mends(bytes, start, end);
         },
         onRefused: (refused) => this.#owner.onRefused(this, lane, refused),
+        // No one asked for any on a link that all share.
+        onPush: () => {},
         onAlive: () => this.#onAlive(),
       },
       this.#tick,
@@ -322,10 +369,12 @@ export class Upstream implements Backend {
           this.#noteError(link, password, bytes, start, end);
           // Nobody else can answer for a connection that is lent; but what it says of the cluster is worth knowing.
           this.#owner.onLentError(this, bytes, start, end);
+          if (isNoScript(bytes, start)) this.#giver.forget(link);
           return false;
         },
         onRefused: () =>
           assert(false, "what is refused on a connection that is lent is its borrower's"),
+        onPush: (bytes, start, end) => this.#leases.get(link)?.onPush(bytes, start, end),
         onAlive: () => this.#onAlive(),
       },
       this.#tick,
@@ -348,7 +397,7 @@ export class Upstream implements Backend {
     const lease = this.#leases.get(link);
     this.#leases.delete(link);
     // Closed while nobody had it, or because its borrower left: nothing went wrong.
-    if (error !== SPARE && lease !== undefined) this.#onLoss(error);
+    if (error !== SPARE && error !== RECALLED && lease !== undefined) this.#onLoss(error);
     for (const { sink, spec } of orphans) {
       this.#tally.row(spec.id).failures++;
       sink.fail(error);

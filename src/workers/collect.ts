@@ -15,9 +15,11 @@ import {
   type WorkerRow,
 } from '../admin/snapshot.ts';
 import { allCommands, idCount } from '../commands/lookup.ts';
+import { SLOT_COUNT } from '../commands/slot.ts';
 import type { Histogram } from '../core/histogram.ts';
-import { Cluster } from '../routing/cluster.ts';
-import type { Shards } from '../routing/shards.ts';
+import type { Cluster } from '../routing/cluster.ts';
+import type { Sentinel } from '../routing/sentinel.ts';
+import { Shards } from '../routing/shards.ts';
 import type { Listener } from '../session/listener.ts';
 import type { HealthCheck } from '../upstream/health.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -81,14 +83,15 @@ export class Collector {
   }
 
   #upstreamRow(group: UpstreamGroup): UpstreamRow {
-    const { name, servers, tally } = group;
+    const { name, tally } = group;
+    const { servers } = group instanceof Shards ? group : group.fleet;
     const standings = servers.map((server, index) =>
-      group instanceof Cluster ? group.standingOf(server) : shardStanding(group, index),
+      group instanceof Shards ? shardStanding(group, index) : group.fleet.standingOf(server),
     );
     return {
       name,
-      cluster: group instanceof Cluster ? clusterRow(group) : null,
-      panicking: one(!(group instanceof Cluster) && group.isPanicking),
+      cluster: group instanceof Shards ? null : clusterRow(group),
+      panicking: one(group instanceof Shards && group.isPanicking),
       subscriptions: this.#worker.hubs.find(group)?.size ?? 0,
       served: one(servers.some((server, index) => standings[index]!.isIn && server.isConnected)),
       servers: servers.map((server, index) => serverRow(server, standings[index]!)),
@@ -121,21 +124,24 @@ function shardStanding(group: Shards, index: number): Standing {
   };
 }
 
-function clusterRow(group: Cluster): ClusterRow {
-  const { slots, redirector, survey } = group;
+function clusterRow(group: Cluster | Sentinel): ClusterRow {
+  const { survey, inquiry, fleet } = group;
+  const { slots, redirector } = fleet;
+  // Whoever has no slots in the eyes of clients has one for everything.
+  const share = SLOT_COUNT / slots.entries.length;
   const counts = {
     errorsPassedOn: redirector.passedOn,
     surveysOk: survey.ok,
     surveysFailed: survey.failed,
-    oddAnswers: survey.odd,
+    oddAnswers: inquiry.odd,
     gates: slots.gatesMade,
     held: redirector.luggage.count,
     overflows: redirector.overflows,
     strangersRefused: redirector.strangersRefused,
   };
   return {
-    covered: slots.covered,
-    nodes: group.roster(),
+    covered: slots.covered * share,
+    nodes: fleet.roster().map((node) => ({ ...node, slotCount: node.slotCount * share })),
     counts: pick(counts, CLUSTER_COUNTS),
     refusals: { ...redirector.refusals },
   };

@@ -11,7 +11,7 @@ const FIXTURE = path.join(ROOT, 'examples/01-shards.yaml');
 const MISUSES: readonly [args: string, text: RegExp][] = [
   [
     'serve',
-    /^tidegate: nothing to serve: pass --config FILE, --upstream HOST:PORT.* or --cluster HOST:PORT/,
+    /^tidegate: nothing to serve: pass --config FILE, --upstream HOST:PORT.*--cluster HOST:PORT.* or --sentinel NAME@HOST:PORT/,
   ],
   ['serve --clster a:1', /^tidegate: unknown option '--clster'/],
   ['serve --cluster a', /^tidegate: --cluster: found "a", allowed host:port/],
@@ -20,7 +20,8 @@ const MISUSES: readonly [args: string, text: RegExp][] = [
     'serve --config a --cluster b:1',
     /^tidegate: --cluster does not go with --config: the file says it$/,
   ],
-  ['serve --sentinel m@a:1', /^tidegate: --sentinel is not available in this version$/],
+  ['serve --sentinel a:1', /^tidegate: --sentinel: found "a:1", allowed name@host:port/],
+  ['serve --sentinel m@a:1 --cluster b:1', /^tidegate: --cluster does not go with --sentinel$/],
   ['serve --upstream a:1 --http a:1', /^tidegate: --http is not available in this version$/],
   [
     'serve --config a --listen b:1',

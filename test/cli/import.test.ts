@@ -1,6 +1,6 @@
 /** An Envoy's bootstrap becomes a configuration of ours that does the same. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -11,10 +11,11 @@ import { kept } from '../support/kept.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedises } from '../support/redis.ts';
 import { ROOT, runTidegate, startTidegate } from '../support/tidegate.ts';
+import { makeCertificates } from '../support/tls.ts';
 import { bulk, Wire } from '../support/wire.ts';
 
 const EXAMPLES = path.join(ROOT, 'test/cli/envoy');
-/** Depends on the machine and on what this version can do. */
+/** Depends on the machine: which files and variables of the environment are there. */
 const LEFT = /^the file written, .*\n/gm;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tidegate-import-'));
@@ -49,6 +50,43 @@ for (const name of ['ring.yaml', 'routes.yaml', 'cluster.json']) {
     assert.equal(stderr.replace(LEFT, ''), expected('txt'));
   });
 }
+
+const WRITTEN = globSync('*.expected.yaml', { cwd: EXAMPLES }).sort();
+
+test('every written file passes check once the files and variables it names are there', async () => {
+  using certificates = await makeCertificates();
+  assert.equal(WRITTEN.length, 3);
+  for (const name of WRITTEN) {
+    const text = readFileSync(path.join(EXAMPLES, name), 'utf8');
+    const file = path.join(folder, name);
+    const sources = { cert: certificates.server.cert, key: certificates.server.key };
+    const given = text.replace(
+      /^( *(?:- )?)(cert|key|client_ca|ca|file): (\S*[/.]\S*)$/gm,
+      (_line, indent: string, field: string, from: string) => {
+        const to = path.join(folder, path.basename(from));
+        copyFileSync(field === 'cert' || field === 'key' ? sources[field] : certificates.ca, to);
+        return `${indent}${field}: ${to}`;
+      },
+    );
+    writeFileSync(file, given);
+    const names = [...text.matchAll(/^ *(?:- )?env: (\w+)$/gm)].map(([, variable]) => variable!);
+    const env = Object.fromEntries(names.map((variable) => [variable, `of ${variable}`]));
+    const { code, stdout, stderr } = await runTidegate(['check', file], { env });
+    assert.deepEqual([code, stdout, stderr], [0, `${file}: ok\n`, ''], name);
+  }
+});
+
+test('what check would say of a written file is only what is missing on the machine', async () => {
+  for (const name of ['ring.yaml', 'routes.yaml', 'cluster.json']) {
+    const { stderr } = await runTidegate(['import', name], { cwd: EXAMPLES });
+    for (const [line] of stderr.matchAll(LEFT)) {
+      assert.match(
+        line,
+        /: (file \S+ cannot be read: no such file|environment variable \w+ is not set)\n$/,
+      );
+    }
+  }
+});
 
 test('a bootstrap that needs nothing else becomes a file without fault', async () => {
   const { stdout, stderr } = await runTidegate(['import', 'ring.yaml'], { cwd: EXAMPLES });

@@ -1,5 +1,6 @@
 /** Transactions and waits whose slot moves under them: real servers, and moves at the worst moments. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { sleep, until } from '../support/bounded.ts';
 import { slotOfKey, startCluster, type TestCluster } from '../support/cluster.ts';
@@ -59,6 +60,25 @@ test('what is queued when the slot moves runs at its new owner, once', async () 
   await at.servers.move(at.slot, at.b, at.a);
   assert.equal(await wire.ask('EXEC'), '*1\r\n:3\r\n');
   assert.equal(await at.a.ask('GET', at.key('n')), bulk('3'));
+});
+
+test('scripts of a transaction go along with it, to a server that never had them', async () => {
+  await using at = await scene();
+  await using wire = await at.gate.connect();
+  const add = (by: number): string => `return redis.call('INCRBY', KEYS[1], ${by})`;
+  const digests: string[] = [];
+  for (const by of [1, 10]) {
+    await wire.ask('EVAL', add(by), '1', at.key('n'));
+    digests.push(createHash('sha1').update(add(by)).digest('hex'));
+  }
+  const [one, ten] = digests as [string, string];
+  await wire.expect('+OK\r\n', 'MULTI');
+  await wire.expect('+QUEUED\r\n', 'EVALSHA', one, '1', at.key('n'));
+  await wire.expect('+QUEUED\r\n', 'EVALSHA', ten, '1', at.key('n'));
+  await at.move();
+  const rest = [['EVALSHA', one, '1', at.key('n')], ['GET', at.key('n')], ['EXEC']];
+  const expected = `*4\r\n:12\r\n:22\r\n:23\r\n${bulk('23')}`;
+  assert.deepEqual(await wire.askAll(rest), ['+QUEUED\r\n', '+QUEUED\r\n', expected]);
 });
 
 test('a transaction over keys that are half moved waits until they are together', async () => {

@@ -15,7 +15,7 @@ const CASES_MIN = 400;
 const SHOWN_MAX = 60;
 
 test(`there are at least ${CASES_MIN} commands, each with its own line`, (context) => {
-  const cases = files.flatMap(readCases);
+  const cases = files.flatMap((file) => readCases(file));
   const distinct = new Set(cases.map(({ bytes }) => bytes.toString('latin1')));
   const here = cases.filter((one) => one.here !== null).length;
   const masked = cases.filter((one) => one.mask !== 'none').length;

@@ -1,4 +1,4 @@
-/** Reads the command files of `bytes/` (their README says what the lines mean). */
+/** Reads the command files of `bytes/` and `servers/` (the README of `bytes/` says what the lines mean). */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { encode } from '../support/wire.ts';
@@ -10,53 +10,88 @@ export interface Case {
   readonly name: string;
   /** Lower-case name of the command; empty for raw bytes. */
   readonly command: string;
+  /** The name and the arguments; empty for raw bytes. */
+  readonly words: readonly string[];
   readonly bytes: Buffer;
   readonly mask: Mask;
+  /** Why it is compared through a mask. */
+  readonly maskedFor: string | null;
   /** Answered here on purpose: why. */
   readonly here: string | null;
-  /** Ends its connection. */
+  /** Answered otherwise where there are several servers: why. */
+  readonly apart: Readonly<Record<Deployment, string | null>>;
+  /** On a connection of its own, which it ends: the server closes it, or (`last`) the client. */
   readonly fault: boolean;
+  readonly last: boolean;
 }
 
-const FOLDER = path.join(import.meta.dirname, 'bytes');
+/** Several servers behind the door: shards, or a Redis Cluster. */
+export type Deployment = 'shards' | 'cluster';
 
-export function caseFiles(): string[] {
-  return globSync('*.txt', { cwd: FOLDER }).sort();
+/** Files for a door in front of one server, and files about several. */
+type Folder = 'bytes' | 'servers';
+
+export function caseFiles(folder: Folder = 'bytes'): string[] {
+  return globSync('*.txt', { cwd: path.join(import.meta.dirname, folder) }).sort();
 }
 
-export function readCases(file: string): Case[] {
+type Notes = Pick<Case, 'mask' | 'maskedFor' | 'here' | 'apart'>;
+
+const NO_NOTES: Notes = {
+  mask: 'none',
+  maskedFor: null,
+  here: null,
+  apart: { shards: null, cluster: null },
+};
+
+export function readCases(file: string, folder: Folder = 'bytes'): Case[] {
   const cases: Case[] = [];
-  let mask: Mask = 'none';
-  let here: string | null = null;
-  const lines = readFileSync(path.join(FOLDER, file), 'latin1').split('\n');
+  let notes = NO_NOTES;
+  const lines = readFileSync(path.join(import.meta.dirname, folder, file), 'latin1').split('\n');
   for (const [index, line] of lines.entries()) {
-    if (line === '') continue;
+    if (line === '' || line.startsWith('# ')) continue;
     const place = `${file}:${index + 1}`;
-    const note = /^@(?:mask (digits|sorted|kind)|(here)): (.+)$/.exec(line);
-    if (note !== null) {
-      mask = (note[1] as Mask | undefined) ?? 'none';
-      here = note[2] === undefined ? null : (note[3] ?? '');
+    if (line.startsWith('@')) {
+      notes = noted(notes, line, place);
       continue;
     }
-    if (line.startsWith('@')) throw new Error(`${place}: not understood: ${line}`);
-    cases.push({ ...readCase(line, place), mask, here });
-    mask = 'none';
-    here = null;
+    cases.push({ ...readCase(line, place), ...notes });
+    notes = NO_NOTES;
   }
   return cases;
 }
 
-type Bare = Pick<Case, 'name' | 'command' | 'bytes' | 'fault'>;
+function noted(notes: Notes, line: string, place: string): Notes {
+  const [, what, mask, reason = ''] =
+    /^@(mask|here|shards|cluster|servers)(?: (digits|sorted|kind))?: (.+)$/.exec(line) ?? [];
+  if (what === undefined || (what === 'mask') !== (mask !== undefined)) {
+    throw new Error(`${place}: not understood: ${line}`);
+  }
+  switch (what) {
+    case 'mask':
+      return { ...notes, mask: mask as Mask, maskedFor: reason };
+    case 'here':
+      return { ...notes, here: reason };
+    case 'servers':
+      return { ...notes, apart: { shards: reason, cluster: reason } };
+    default:
+      return { ...notes, apart: { ...notes.apart, [what]: reason } };
+  }
+}
+
+type Bare = Pick<Case, 'name' | 'command' | 'words' | 'bytes' | 'fault' | 'last'>;
 
 function readCase(line: string, place: string): Bare {
   const words = splitLine(line, place);
   const short = line.length > 100 ? `${line.slice(0, 97)}...` : line;
   const name = `${place} ${short}`;
   const [first = '', second = ''] = words;
-  if (/^(raw|fault) "/.test(line)) {
-    return { name, command: '', bytes: Buffer.from(second, 'latin1'), fault: first === 'fault' };
+  if (/^(raw|fault|last) "/.test(line)) {
+    const [fault, last] = [first !== 'raw', first === 'last'];
+    return { name, command: '', words: [], bytes: Buffer.from(second, 'latin1'), fault, last };
   }
-  return { name, command: first.toLowerCase(), bytes: encode(words), fault: false };
+  const command = first.toLowerCase();
+  return { name, command, words, bytes: encode(words), fault: false, last: false };
 }
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a: '\x07', b: '\b' };

@@ -79,6 +79,7 @@ async function untilMarker(
 async function fault(one: Case, target: Target, protocol: Protocol): Promise<string> {
   await using wire = await Wire.connect(target, { protocol });
   wire.write(one.bytes);
+  if (one.last) wire.socket.end();
   try {
     return await wire.ended(3000);
   } catch {

@@ -8,7 +8,7 @@ const DANGEROUS =
 
 export function corpus(): Case[] {
   return caseFiles()
-    .flatMap(readCases)
+    .flatMap((file) => readCases(file))
     .filter(({ bytes, fault }) => !fault && !DANGEROUS.test(bytes.toString('latin1', 0, 200)));
 }
 

@@ -164,3 +164,52 @@ test('what is refused here is not mirrored', async () => {
   await until(async () => (await servers[2]!.ask('EXISTS', 'last')) === ':1\r\n', 'the next one');
   assert.equal(await servers[2]!.ask('DBSIZE'), ':1\r\n');
 });
+
+test('a mirror gets what a transaction did once it is done, and nothing of one that was not', async () => {
+  await using servers = await startRedises(3);
+  await using gate = await behind(servers, {}, { exclude_reads: true });
+  const shadow = servers[1]!;
+  await using wire = await gate.connect();
+  const lines = (text: string): string[][] => text.split('|').map((line) => line.split(' '));
+  await wire.askAll(lines('SET a 1|MULTI|INCR a|PING|GET a|SELECT 3|SET b 3'));
+  assert.equal(await shadow.calls('incr'), 0);
+  await wire.ask('EXEC');
+  // Behind it at the mirror, too.
+  await wire.askAll(lines('APPEND b x|SELECT 0|SET last 1'));
+  for (const mirror of servers.slice(1)) {
+    await until(async () => (await mirror.value('GET', 'last')) === '1', 'the mirror has all');
+    assert.equal(await mirror.value('GET', 'a'), '2');
+    await using wire3 = await mirror.connect();
+    await wire3.ask('SELECT', '3');
+    assert.equal(await wire3.ask('GET', 'b'), bulk('3x'));
+    assert.equal(await mirror.calls('multi'), 0);
+  }
+  assert.deepEqual([(await shadow.calls('get')) > 0, await servers[2]!.calls('incr')], [true, 1]);
+  const given = 'MULTI|INCR a|DISCARD|MULTI|INCR a|NOSUCH|EXEC|WATCH a|SET a 7|MULTI|INCR a|EXEC';
+  await wire.askAll(lines(`${given}|MULTI|BLPOP none 0|EXEC|WATCH a|STRLEN a|UNWATCH|SET last 2`));
+  await until(async () => (await shadow.value('GET', 'last')) === '2', 'the mirror has all');
+  assert.equal(await shadow.value('GET', 'a'), '7');
+  const calls = ['incr', 'watch', 'blpop', 'exec', 'strlen'].map((name) => shadow.calls(name));
+  assert.deepEqual(await Promise.all(calls), [1, 0, 0, 0, 1]);
+});
+
+test('a transaction too large for the memory of copies is run, and not copied in part', async () => {
+  await using servers = await startRedises(2);
+  await using gate = await behind(servers, {});
+  await using wire = await gate.connect();
+  const many = Array.from({ length: 4097 }, () => ['INCR', 'n']);
+  const replies = await wire.askAll([['MULTI'], ...many, ['EXEC'], ['SET', 'last', '1']]);
+  assert.ok(replies.at(-2)!.endsWith(':4097\r\n'));
+  await until(async () => (await servers[1]!.value('GET', 'last')) === '1', 'the mirror has all');
+  assert.equal(await servers[1]!.value('GET', 'n'), null);
+});
+
+test('what a tracked client does reaches the mirror', async () => {
+  await using servers = await startRedises(2);
+  await using gate = await behind(servers, {});
+  await using wire = await gate.connect({ protocol: 3 });
+  await wire.ask('CLIENT', 'TRACKING', 'ON', 'NOLOOP');
+  await wire.askAll([['SET', 'a', '1'], ['MULTI'], ['INCR', 'a'], ['EXEC'], ['SET', 'last', '1']]);
+  await until(async () => (await servers[1]!.value('GET', 'last')) === '1', 'the mirror has all');
+  assert.equal(await servers[1]!.value('GET', 'a'), '2');
+});

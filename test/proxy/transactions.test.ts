@@ -5,7 +5,7 @@ import { sleep, until } from '../support/bounded.ts';
 import { connectionsTo } from '../support/leaks.ts';
 import { keysByServer } from '../support/placement.ts';
 import { startRedis, startRedises } from '../support/redis.ts';
-import { shards, startTidegate, type Tidegate } from '../support/tidegate.ts';
+import { shards, startTidegate } from '../support/tidegate.ts';
 import { bulk, type Wire } from '../support/wire.ts';
 
 /** Dialogues with the state they leave behind; each line is one command. */
@@ -86,27 +86,6 @@ test('keys of another server are refused and abort the transaction', async () =>
   assert.match(keyless[2]!, /^-ERR 'dbsize' names no key and several servers/);
   assert.match(keyless[3]!, /^-EXECABORT /);
 });
-
-test('a hundred clients that compare and set one counter lose nothing', async () => {
-  await using servers = await startRedises(2);
-  await using gate = await startTidegate(shards(servers.addresses, { dedicated_max: 200 }));
-  await using wire = await gate.connect();
-  await wire.ask('SET', 'counter', '0');
-  const increments = 3;
-  await Promise.all(Array.from({ length: 100 }, () => countUp(gate, increments)));
-  assert.equal(await wire.ask('GET', 'counter'), bulk(String(100 * increments)));
-});
-
-async function countUp(gate: Tidegate, times: number): Promise<void> {
-  await using wire = await gate.connect({ timeoutMs: 20_000 });
-  for (let done = 0; done < times; ) {
-    await wire.expect('+OK\r\n', 'WATCH', 'counter');
-    const value = Number(await wire.value('GET', 'counter'));
-    const replies = await wire.askAll([['MULTI'], ['SET', 'counter', value + 1], ['EXEC']]);
-    if (replies[2] === '*1\r\n+OK\r\n') done++;
-    else assert.equal(replies[2], '*-1\r\n');
-  }
-}
 
 test('commands before a transaction in the same pipeline run before it, and those behind it after', async () => {
   await using server = await startRedis();

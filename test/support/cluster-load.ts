@@ -204,6 +204,8 @@ class LoadClient {
 
   async #readAll(names: readonly string[]): Promise<void> {
     const reply = await this.#ask(['MGET', ...names]);
+    // One server answers for all of them, or fails for all.
+    if (reply.startsWith('-')) return;
     let at = reply.indexOf('\r\n') + 2;
     for (const name of names) {
       const head = reply.indexOf('\r\n', at);

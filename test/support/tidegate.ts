@@ -52,6 +52,20 @@ export function cluster(
   };
 }
 
+/** One upstream `main`, a service of these Sentinels, behind one listener `main`. */
+export function sentinel(
+  sentinels: readonly string[],
+  upstream: Section = {},
+  listener: Section = {},
+): TestConfig {
+  return {
+    listeners: { main: { routes: [{ prefix: '', upstream: 'main' }], ...listener } },
+    upstreams: {
+      main: { kind: 'sentinel', service: 'mymaster', servers: sentinels, ...upstream },
+    },
+  };
+}
+
 /** Starts the product with a configuration, given as data or as the text of a YAML file. */
 export async function startTidegate(
   config: TestConfig | string,
