@@ -19,6 +19,10 @@ export class EngineLease implements Lease {
     return true;
   }
 
+  prepare(): boolean {
+    return false;
+  }
+
   dispatch(command: Command, sink: Sink): void {
     const { queue } = this.#client;
     if (queue !== null && TRANSACTION[command.spec.name] === undefined) {
