@@ -167,7 +167,7 @@ export class Blocked {
     this.#engine.execute(call, waiting.command, waiting.client);
     if (call.wish !== null) return;
     this.#leave(waiting);
-    waiting.sink.reply(call.reply.bytes, 0, call.reply.length);
+    this.#engine.answer(call, waiting.sink);
   }
 
   #expire(waiting: Waiting): void {

@@ -20,6 +20,7 @@ import { handlers } from './handlers.ts';
 import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
+import { Persistence, type PersistenceOptions } from './persistence.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 import type { Discarded } from './types.ts';
 import { Usage } from './usage.ts';
@@ -30,6 +31,8 @@ export interface EngineOptions {
   readonly databases?: number;
   /** Milliseconds since 1970; default: the clock of the machine. */
   readonly clock?: () => number;
+  /** Default: memory only. */
+  readonly persistence?: PersistenceOptions;
 }
 
 const DATABASES = 16;
@@ -51,6 +54,10 @@ export class Engine implements Backend, KeyspaceOwner {
   expired = 0;
   evicted = 0;
   commandsRun = 0;
+  /** Changes since the start. */
+  changes = 0;
+  /** Null: memory only, or it is being loaded. */
+  persistence: Persistence | null = null;
   readonly #clock: () => number;
   readonly #call: Call;
   /** A sink may ask again before the reply was copied; then the call is not free. */
@@ -73,6 +80,7 @@ export class Engine implements Backend, KeyspaceOwner {
     );
     this.#call = new Call(this);
     this.#followConfig();
+    if (options.persistence !== undefined) this.#load(options.persistence);
   }
 
   dispatch(command: Command, sink: Sink): void {
@@ -87,6 +95,7 @@ export class Engine implements Backend, KeyspaceOwner {
     this.#isClosed = true;
     this.blocked.close();
     this.#expiry.close();
+    this.persistence?.close();
     this.#garbage = [];
   }
 
@@ -98,11 +107,16 @@ export class Engine implements Backend, KeyspaceOwner {
     this.now = this.#clock();
     call.mayWait = client.isOne;
     this.execute(call, command, client);
-    const { reply, wish } = call;
-    if (wish === null) sink.reply(reply.bytes, 0, reply.length);
-    else this.blocked.begin(client, command, wish, sink);
+    if (call.wish === null) this.answer(call, sink);
+    else this.blocked.begin(client, command, call.wish, sink);
     if (this.blocked.isReady) this.blocked.serve();
     this.#isBusy = isNested;
+  }
+
+  /** Gives the reply of a call to the sink, once what it says is safe. */
+  answer({ reply }: Call, sink: Sink): void {
+    const isDelayed = this.persistence?.delays(sink, reply.bytes, 0, reply.length) ?? false;
+    if (!isDelayed) sink.reply(reply.bytes, 0, reply.length);
   }
 
   /** Runs a command; what it says is in `call.reply`, nothing if it waits. */
@@ -120,7 +134,10 @@ export class Engine implements Backend, KeyspaceOwner {
     if (handler === undefined) refuse(call, spec);
     else if (this.eviction.maxBytes > 0 && !this.eviction.makeRoom() && isHungry(spec)) {
       call.reply.error(OUT_OF_MEMORY);
-    } else handler(call);
+    } else {
+      handler(call);
+      if (call.dirty > 0) this.#onWritten(call);
+    }
   }
 
   /** SWAPDB; false: there is no such database. */
@@ -187,6 +204,7 @@ export class Engine implements Backend, KeyspaceOwner {
     const start = arena.startOf(key);
     const end = start + arena.lengthOf(key);
     this.onChanged(database, bytes, start, end);
+    this.persistence?.writeRemoval(database.index, bytes.subarray(start, end));
     this.notify(kind, event, database, bytes, start, end);
   }
 
@@ -212,6 +230,20 @@ export class Engine implements Backend, KeyspaceOwner {
     if (this.#isCollecting) return;
     this.#isCollecting = true;
     setImmediate(() => this.#collect());
+  }
+
+  #load(options: PersistenceOptions): void {
+    // While it loads nothing expires: what the file says of a key afterwards is about that very key.
+    this.now = 0;
+    this.persistence = new Persistence(this, options);
+    this.now = this.#clock();
+    this.resetStatistics();
+  }
+
+  #onWritten(call: Call): void {
+    this.changes += call.dirty;
+    const { persistence } = this;
+    if (persistence !== null && !persistence.isLoading) persistence.write(call);
   }
 
   #followConfig(): void {

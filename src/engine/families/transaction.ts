@@ -32,10 +32,13 @@ function exec(call: Call): void {
   }
   reply.array(queue.length);
   const inner = new Call(engine);
+  const log = engine.persistence?.store.log;
+  log?.beginTransaction();
   for (const command of queue) {
     engine.execute(inner, command, client);
     reply.append(inner.reply.bytes, 0, inner.reply.length);
   }
+  log?.endTransaction();
 }
 
 function discard({ client, engine, reply }: Call): void {

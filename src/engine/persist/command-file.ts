@@ -50,6 +50,12 @@ export class CommandFile {
     return fstatSync(this.#handle).size;
   }
 
+  /** Before anything was read: the file begins with this text. */
+  startsWith(text: string): boolean {
+    if (this.#end === 0) this.#fill();
+    return this.#buffer.toString('latin1', 0, Math.min(this.#end, text.length)) === text;
+  }
+
   /** Null: a command is in `command`. */
   next(): FileEnd | null {
     while (true) {
