@@ -17,6 +17,7 @@ const BUSY_PERIOD_MS = 30;
 export class ActiveExpiry {
   readonly #databases: () => readonly Database[];
   readonly #expireIfDue: (database: Database, entry: number) => boolean;
+  isOn = true;
   #timer: NodeJS.Timeout | null = null;
 
   /** `expireIfDue` removes the key if its time has come, and says so. */
@@ -45,13 +46,13 @@ export class ActiveExpiry {
     this.#timer = null;
     const end = performance.now() + BUDGET_MS;
     let isWanted = false;
-    for (const database of this.#databases()) {
+    for (const database of this.isOn ? this.#databases() : []) {
       while (this.#sample(database) && performance.now() < end) {
         // Many were due: there are more.
       }
       isWanted ||= database.expiringCount > 0;
     }
-    if (isWanted) this.#wakeIn(performance.now() < end ? PERIOD_MS : BUSY_PERIOD_MS);
+    if (isWanted || !this.isOn) this.#wakeIn(performance.now() < end ? PERIOD_MS : BUSY_PERIOD_MS);
   }
 
   /** True: many were due. */

@@ -6,12 +6,13 @@
  *
  * One command runs at a time and to its end: that is the whole of its concurrency.
  */
+import { randomBytes } from 'node:crypto';
 import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ActiveExpiry } from './active-expiry.ts';
 import { Blocked } from './blocked.ts';
-import { Call, Notify } from './call.ts';
+import { Call, type Handler, Notify } from './call.ts';
 import { Client } from './client.ts';
 import { EngineConfig } from './config.ts';
 import { OUT_OF_MEMORY } from './errors.ts';
@@ -22,6 +23,7 @@ import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
 import { Persistence, type PersistenceOptions } from './persistence.ts';
 import { defaultSettings, type Settings } from './settings.ts';
+import { SlowLog } from './slow-log.ts';
 import type { Discarded } from './types.ts';
 import { Usage } from './usage.ts';
 import { Watches } from './watch.ts';
@@ -47,6 +49,11 @@ export class Engine implements Backend, KeyspaceOwner {
   readonly config: EngineConfig = new EngineConfig(this.settings);
   readonly usage: Usage = new Usage();
   readonly eviction: Eviction = new Eviction(this);
+  readonly slowLog: SlowLog = new SlowLog();
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** 40 hexadecimal digits, another one at every start. */
+  readonly runId: string = randomBytes(20).toString('hex');
   /** Milliseconds since 1970, as of the command under way. */
   now: number;
   /** Set of `Notify`; 0: nobody is told. */
@@ -74,6 +81,7 @@ export class Engine implements Backend, KeyspaceOwner {
   constructor(options: EngineOptions = {}) {
     this.#clock = options.clock ?? Date.now;
     this.now = this.#clock();
+    this.startedAt = this.now;
     this.databases = Array.from(
       { length: options.databases ?? DATABASES },
       (_none, index) => new Database(index, this.arena, this),
@@ -135,9 +143,18 @@ export class Engine implements Backend, KeyspaceOwner {
     else if (this.eviction.maxBytes > 0 && !this.eviction.makeRoom() && isHungry(spec)) {
       call.reply.error(OUT_OF_MEMORY);
     } else {
-      handler(call);
+      if ((spec.flags & Flag.fast) !== 0) handler(call);
+      else this.#runTimed(handler, call);
       if (call.dirty > 0) this.#onWritten(call);
     }
+  }
+
+  /** What is always quick is not worth looking at the clock twice. */
+  #runTimed(handler: Handler, call: Call): void {
+    const begin = performance.now();
+    handler(call);
+    const micros = Math.floor((performance.now() - begin) * 1000);
+    this.slowLog.note(call.command, micros, this.now);
   }
 
   /** SWAPDB; false: there is no such database. */
@@ -150,11 +167,19 @@ export class Engine implements Backend, KeyspaceOwner {
     databases[second] = one;
     other.index = first;
     one.index = second;
+    this.persistence?.onReset();
     for (const database of [one, other]) {
       this.watches.onSwapped(database);
       this.blocked.onSwapped(database);
     }
     return true;
+  }
+
+  /** Forgets all keys of a database. */
+  flush(database: Database): void {
+    this.watches.onFlushed(database, (key) => database.find(key, 0, key.length) >= 0);
+    database.flush();
+    this.persistence?.onReset();
   }
 
   clock(before: number): number {
@@ -211,6 +236,7 @@ export class Engine implements Backend, KeyspaceOwner {
   onChanged(database: Database, bytes: Buffer, start: number, end: number): void {
     if (!this.watches.isEmpty) this.watches.onChanged(database, bytes, start, end);
     if (this.blocked.count > 0) this.blocked.onChanged(database, bytes, start, end);
+    this.persistence?.onChanged(database, bytes, start, end);
   }
 
   /** A keyspace notification, if anybody wants its class. */
@@ -263,12 +289,29 @@ export class Engine implements Backend, KeyspaceOwner {
     follow('maxmemory-samples', (value) => {
       eviction.samples = Number(value);
     });
+    follow('auto-aof-rewrite-percentage', (value) => {
+      if (this.persistence !== null) this.persistence.rewritePercent = Number(value);
+    });
+    follow('auto-aof-rewrite-min-size', (value) => {
+      if (this.persistence !== null) this.persistence.rewriteBytesMin = Number(value);
+    });
+    follow('slowlog-log-slower-than', (value) => {
+      this.slowLog.thresholdMicros = Number(value);
+    });
+    follow('slowlog-max-len', (value) => {
+      this.slowLog.lengthMax = Number(value);
+    });
     follow('lfu-log-factor', (value) => {
       usage.logFactor = Number(value);
     });
     follow('lfu-decay-time', (value) => {
       usage.decayMinutes = Number(value);
     });
+  }
+
+  /** DEBUG SET-ACTIVE-EXPIRE: keys go only when somebody asks for them. */
+  set isExpiryActive(isOn: boolean) {
+    this.#expiry.isOn = isOn;
   }
 
   #expireIfDue(database: Database, entry: number): boolean {

@@ -6,6 +6,8 @@ import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { KEY_COMMANDS } from './families/key.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
+import { SERVER_COMMANDS } from './families/server.ts';
+import { SLOW_COMMANDS } from './families/slow.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { TRANSACTION_COMMANDS } from './families/transaction.ts';
 
@@ -16,6 +18,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   SCAN_COMMANDS,
   OBJECT_COMMANDS,
   CONFIG_COMMANDS,
+  SERVER_COMMANDS,
+  SLOW_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -10,9 +10,12 @@ import type { Command } from '../commands/command.ts';
 import type { Flushable } from '../core/tick.ts';
 import { Call } from './call.ts';
 import { Client } from './client.ts';
+import { describe } from './describe.ts';
 import type { Engine } from './engine.ts';
+import type { Database } from './keyspace.ts';
 import type { FsyncPolicy, LogOwner } from './persist/append-log.ts';
 import type { LoadHost } from './persist/load.ts';
+import { Rewriter } from './persist/rewriter.ts';
 import { Store } from './persist/store.ts';
 
 export interface PersistenceOptions {
@@ -21,6 +24,7 @@ export interface PersistenceOptions {
   /** Calls `flush` before the replies of this turn of the loop leave. */
   readonly schedule: (target: Flushable) => void;
   readonly warn: (fields: Readonly<Record<string, unknown>>, message: string) => void;
+  readonly info: (fields: Readonly<Record<string, unknown>>, message: string) => void;
   /** Nothing can be written any more: whoever has the engine must end. */
   readonly fail: (error: Error) => void;
 }
@@ -34,10 +38,16 @@ interface Delayed {
 export class Persistence implements LoadHost, LogOwner, Flushable {
   readonly store: Store;
   isLoading = true;
+  /** The file is written anew when it has grown by so many percent since it was, 0: never, and beyond so many bytes. */
+  rewritePercent = 100;
+  rewriteBytesMin: number = 64 * 1024 * 1024;
+  rewrites = 0;
+  lastRewriteFailed = false;
   readonly #options: PersistenceOptions;
   readonly #engine: Engine;
   readonly #call: Call;
   readonly #loader: Client = new Client(false);
+  readonly #rewriter: Rewriter;
   #isScheduled = false;
   #delayed: Delayed[] = [];
   #isFailed = false;
@@ -49,6 +59,25 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
     this.#call = new Call(engine);
     this.store = new Store(options.dir, options.fsync, this);
     this.isLoading = false;
+    this.#rewriter = new Rewriter(this.store, {
+      databases: engine.databases,
+      describe,
+      onRewritten: (error, bytes) => this.#onRewritten(error, bytes),
+    });
+  }
+
+  get isRewriting(): boolean {
+    return this.#rewriter.isRunning;
+  }
+
+  /** A key is new, changed or gone. */
+  onChanged(database: Database, bytes: Buffer, start: number, end: number): void {
+    if (this.#rewriter.isRunning) this.#rewriter.onChanged(database.index, bytes, start, end);
+  }
+
+  /** A database was emptied, or has become another one. */
+  onReset(): void {
+    this.#rewriter.onReset();
   }
 
   /** A command was run and has changed something. */
@@ -75,12 +104,19 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
     this.store.log.flush();
     const delayed = this.#delayed;
     this.#delayed = [];
+    if (this.#isTooLong()) this.#rewriter.begin();
     // Who was not told that it is done may not hear it now.
     if (this.#isFailed) return;
     for (const { sink, bytes } of delayed) sink.reply(bytes, 0, bytes.length);
   }
 
+  /** Writes the data anew in the background, as short as it can be; false: that is going on already. */
+  rewrite(): boolean {
+    return this.#rewriter.begin();
+  }
+
   close(): void {
+    this.#rewriter.close();
     this.flush();
     this.store.close();
   }
@@ -92,6 +128,20 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
     this.#engine.execute(call, command, this.#loader);
     const { bytes, length } = call.reply;
     return bytes[0] === MINUS ? bytes.toString('latin1', 1, length - 2) : null;
+  }
+
+  #isTooLong(): boolean {
+    const { bytes, baseBytes } = this.store;
+    const { rewritePercent, rewriteBytesMin } = this;
+    if (rewritePercent === 0 || bytes < rewriteBytesMin || this.isRewriting) return false;
+    return bytes - baseBytes > (baseBytes * rewritePercent) / 100;
+  }
+
+  #onRewritten(error: Error | null, bytes: number): void {
+    this.lastRewriteFailed = error !== null;
+    if (error === null) this.rewrites++;
+    else this.warn({ reason: error.message }, 'the file could not be written anew');
+    if (error === null) this.#options.info({ bytes }, 'the file was written anew');
   }
 
   warn(fields: Readonly<Record<string, unknown>>, message: string): void {
@@ -111,4 +161,5 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
 }
 
 const MINUS = 0x2d;
+
 const REMOVAL = 'DEL';

@@ -140,21 +140,16 @@ function readFlushMode(call: Call): boolean {
 
 function flushdb(call: Call): void {
   if (!readFlushMode(call)) return;
-  flush(call, call.db);
+  call.engine.flush(call.db);
   call.dirty++;
   call.reply.ok();
 }
 
 function flushall(call: Call): void {
   if (!readFlushMode(call)) return;
-  for (const database of call.engine.databases) flush(call, database);
+  for (const database of call.engine.databases) call.engine.flush(database);
   call.dirty++;
   call.reply.ok();
-}
-
-function flush({ engine }: Call, database: Database): void {
-  engine.watches.onFlushed(database, (key) => database.find(key, 0, key.length) >= 0);
-  database.flush();
 }
 
 function swapdb(call: Call): void {

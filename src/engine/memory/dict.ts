@@ -127,6 +127,15 @@ export class Dict {
     this.#chunks[entry >>> CHUNK_BITS]![(entry & CHUNK_MASK) * this.#stride + field] = value;
   }
 
+  /** Entries are below this; some that are were removed. An entry keeps its number, and a new one may get a free one. */
+  get recordCount(): number {
+    return this.#used;
+  }
+
+  isLive(entry: number): boolean {
+    return this.keyOf(entry) !== NONE;
+  }
+
   /** Some entry, each as likely as any other; -1: it is empty. */
   random(): number {
     if (this.count === 0) return -1;

@@ -1,0 +1,243 @@
+/**
+ * Writes a new base in the background, while commands go on: without a second process there is no frozen copy of the data, so
+ * what changes meanwhile is written again.
+ *
+ *   pass 1: every key, a slice per turn of the loop      changed: names of keys
+ *   pass 2…: the keys that were changed, once more       changed: fewer
+ *   last: those few in one go; from here on a new increment, which the base fits in front of
+ *
+ * A key is never written twice without DEL in front, so the file says the same whatever came between. FLUSHALL and SWAPDB make it
+ * begin anew.
+ */
+import { closeSync, fdatasync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { ByteQueue } from '../../core/bytes.ts';
+import { encodeWords } from '../../resp/frame.ts';
+import type { Database } from '../keyspace.ts';
+import type { Store } from './store.ts';
+
+export interface RewriteHost {
+  readonly databases: readonly Database[];
+  /** Says the commands that make the key as it is. */
+  describe(
+    database: Database,
+    entry: number,
+    say: (words: readonly (string | Buffer)[]) => void,
+  ): void;
+  onRewritten(error: Error | null, bytes: number): void;
+}
+
+/** Of each turn of the loop. */
+const SLICE_MS = 2;
+/** Keys between two looks at the clock. */
+const KEYS_PER_LOOK = 16;
+/** So few changed keys are written in one go. */
+const FEW = 1000;
+/** When they do not become few in so many passes, all are. */
+const PASSES_MAX = 12;
+const BUFFER_BYTES_MAX = 1024 * 1024;
+
+export class Rewriter {
+  readonly #store: Store;
+  readonly #host: RewriteHost;
+  /** Null: nothing is going on. */
+  #run: Run | null = null;
+
+  constructor(store: Store, host: RewriteHost) {
+    this.#store = store;
+    this.#host = host;
+  }
+
+  get isRunning(): boolean {
+    return this.#run !== null;
+  }
+
+  /** False: it is going on already. */
+  begin(): boolean {
+    if (this.#run !== null) return false;
+    this.#run = new Run(this.#store, this.#host, (error, bytes) => {
+      this.#run = null;
+      this.#host.onRewritten(error, bytes);
+    });
+    return true;
+  }
+
+  /** A key is new, changed or gone. */
+  onChanged(database: number, bytes: Buffer, start: number, end: number): void {
+    this.#run?.note(database, bytes.toString('latin1', start, end));
+  }
+
+  /** A database is not what it was. */
+  onReset(): void {
+    if (this.#run === null) return;
+    this.#run.cancel();
+    this.#run = null;
+    this.begin();
+  }
+
+  close(): void {
+    this.#run?.cancel();
+    this.#run = null;
+  }
+}
+
+class Run {
+  readonly #store: Store;
+  readonly #host: RewriteHost;
+  readonly #onEnd: (error: Error | null, bytes: number) => void;
+  readonly #file: string;
+  readonly #handle: number;
+  readonly #buffer = new ByteQueue();
+  #bytes = 0;
+  #isOver = false;
+  /** Of pass 1. */
+  #database = 0;
+  #record = 0;
+  #pass = 1;
+  /** Names of keys by database, changed since they were last looked at. */
+  #changed: Set<string>[];
+  /** Those of them that the pass under way has still to write. */
+  #pending: [number, string][] = [];
+  #selected = -1;
+
+  constructor(
+    store: Store,
+    host: RewriteHost,
+    onEnd: (error: Error | null, bytes: number) => void,
+  ) {
+    this.#store = store;
+    this.#host = host;
+    this.#onEnd = onEnd;
+    this.#changed = host.databases.map(() => new Set<string>());
+    this.#file = path.join(store.folder, `temp-rewriteaof-${process.pid}.aof`);
+    this.#handle = openSync(this.#file, 'w');
+    setImmediate(() => this.#slice());
+  }
+
+  note(database: number, key: string): void {
+    this.#changed[database]!.add(key);
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    closeSync(this.#handle);
+    rmSync(this.#file, { force: true });
+  }
+
+  #slice(): void {
+    if (this.#isOver) return;
+    try {
+      const isDone = this.#pass === 1 ? this.#walk() : this.#writeAgain(SLICE_MS);
+      if (!isDone) setImmediate(() => this.#slice());
+      else this.#nextPass();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Records of all databases in their order; those that stay where they are are met once. */
+  #walk(): boolean {
+    const end = performance.now() + SLICE_MS;
+    const { databases } = this.#host;
+    while (this.#database < databases.length) {
+      const database = databases[this.#database]!;
+      for (let i = 0; i < KEYS_PER_LOOK && this.#record < database.dict.recordCount; i++) {
+        const entry = this.#record++;
+        if (database.dict.isLive(entry)) this.#write(database, entry);
+      }
+      if (this.#record >= database.dict.recordCount) {
+        this.#database++;
+        this.#record = 0;
+      }
+      if (performance.now() > end) return this.#database === databases.length;
+    }
+    return true;
+  }
+
+  #nextPass(): void {
+    this.#pass++;
+    this.#pending = this.#takeChanged();
+    if (this.#pending.length <= FEW || this.#pass > PASSES_MAX) this.#finish();
+    else setImmediate(() => this.#slice());
+  }
+
+  #takeChanged(): [number, string][] {
+    const pending = this.#changed.flatMap((names, database) =>
+      [...names].map((name): [number, string] => [database, name]),
+    );
+    this.#changed = this.#changed.map(() => new Set<string>());
+    return pending;
+  }
+
+  /** True: all that were to be written again are. */
+  #writeAgain(ms: number): boolean {
+    const end = performance.now() + ms;
+    while (this.#pending.length > 0) {
+      for (let i = 0; i < KEYS_PER_LOOK && this.#pending.length > 0; i++) {
+        const [number, name] = this.#pending.pop()!;
+        const database = this.#host.databases[number]!;
+        const key = Buffer.from(name, 'latin1');
+        this.#say(number, [REMOVAL, key]);
+        const entry = database.dict.find(key, 0, key.length);
+        if (entry >= 0) this.#write(database, entry);
+      }
+      if (performance.now() > end) return this.#pending.length === 0;
+    }
+    return true;
+  }
+
+  /** In one go: then nothing has changed since, and what changes from now on is in the new increment. */
+  #finish(): void {
+    this.#writeAgain(Infinity);
+    this.#flush();
+    const base = this.#store.baseFile(this.#store.openIncrement());
+    fdatasync(this.#handle, (error) => {
+      if (this.#isOver) return;
+      if (error !== null) {
+        this.#fail(error);
+        return;
+      }
+      this.#isOver = true;
+      closeSync(this.#handle);
+      renameSync(this.#file, this.#store.pathOf(base));
+      this.#store.adopt(base, this.#bytes);
+      this.#onEnd(null, this.#bytes);
+    });
+  }
+
+  #write(database: Database, entry: number): void {
+    this.#host.describe(database, entry, (words) => this.#say(database.index, words));
+  }
+
+  #say(database: number, words: readonly (string | Buffer)[]): void {
+    if (database !== this.#selected) {
+      this.#selected = database;
+      this.#append(['SELECT', String(database)]);
+    }
+    this.#append(words);
+  }
+
+  #append(words: readonly (string | Buffer)[]): void {
+    const bytes = encodeWords(
+      words.map((word) => (typeof word === 'string' ? Buffer.from(word, 'latin1') : word)),
+    );
+    this.#buffer.append(bytes, 0, bytes.length);
+    if (this.#buffer.length > BUFFER_BYTES_MAX) this.#flush();
+  }
+
+  #flush(): void {
+    const { bytes, length } = this.#buffer;
+    let at = 0;
+    while (at < length) at += writeSync(this.#handle, bytes, at, length - at);
+    this.#bytes += length;
+    this.#buffer.clear();
+  }
+
+  #fail(error: unknown): void {
+    this.cancel();
+    this.#onEnd(error instanceof Error ? error : new Error(String(error)), 0);
+  }
+}
+
+const REMOVAL = 'DEL';
