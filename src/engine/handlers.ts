@@ -7,6 +7,8 @@ import { KEY_COMMANDS } from './families/key.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { STRING_COMMANDS } from './families/string.ts';
+import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
+import { STRING_RANGE_COMMANDS } from './families/string-range.ts';
 import { TRANSACTION_COMMANDS } from './families/transaction.ts';
 
 const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
@@ -16,6 +18,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   SCAN_COMMANDS,
   OBJECT_COMMANDS,
   CONFIG_COMMANDS,
+  STRING_NUMBER_COMMANDS,
+  STRING_RANGE_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 
