@@ -1,7 +1,7 @@
 /** Strings: generated commands to a real server and to the engine. */
 import { test } from 'node:test';
 import { compareWithServer } from '../support/engine.ts';
-import { compareEffects } from '../support/engine-effects.ts';
+import { compareEffects, LIST } from '../support/engine-effects.ts';
 import { Random, secondsOfRun, seedOfRun } from '../support/random.ts';
 
 const KEYS = ['a', 'b', 'c', 'd'];
@@ -94,8 +94,8 @@ const GETEX_OPTIONS: readonly string[][] = [
 type Words = readonly string[];
 
 /** Every command that changes a string as a whole or reads one. */
-function whole(from: Random): Words {
-  const key = from.pick(KEYS);
+function whole(from: Random, keys: Words = KEYS): Words {
+  const key = from.pick(keys);
   const value = from.pick(VALUES);
   switch (from.below(14)) {
     case 0:
@@ -130,8 +130,8 @@ function whole(from: Random): Words {
 }
 
 /** Every command on a part of a string, or on the number it is. */
-function part(from: Random): Words {
-  const key = from.pick(KEYS);
+function part(from: Random, keys: Words = KEYS): Words {
+  const key = from.pick(keys);
   const integer = from.pick(INTEGERS);
   switch (from.below(10)) {
     case 0:
@@ -153,7 +153,7 @@ function part(from: Random): Words {
     case 8:
       return ['SET', key, from.pick([...VALUES, ...FLOATS])];
     default:
-      return whole(from);
+      return whole(from, keys);
   }
 }
 
@@ -162,18 +162,23 @@ const ROUNDS = 4000;
 test('every command on whole strings says what a real server says', async (context) => {
   const random = new Random(seedOfRun());
   context.diagnostic(`seed ${random.seed}`);
-  await compareWithServer({ random, rounds: secondsOfRun(1) * ROUNDS, next: whole });
+  await compareWithServer({
+    random,
+    rounds: secondsOfRun(1) * ROUNDS,
+    next: (from) => whole(from),
+  });
 });
 
 test('parts of strings and numbers in them say what a real server says', async (context) => {
   const random = new Random(seedOfRun());
   context.diagnostic(`seed ${random.seed}`);
-  await compareWithServer({ random, rounds: secondsOfRun(1) * ROUNDS, next: part });
+  await compareWithServer({ random, rounds: secondsOfRun(1) * ROUNDS, next: (from) => part(from) });
 });
 
 test('commands on strings tell, write to the file and encode what a real server does', async (context) => {
   const random = new Random(seedOfRun());
   context.diagnostic(`seed ${random.seed}`);
-  const next = (from: Random): Words => (from.chance(50) ? whole(from) : part(from));
+  const keys = [...KEYS, LIST];
+  const next = (from: Random): Words => (from.chance(50) ? whole(from, keys) : part(from, keys));
   await compareEffects({ random, rounds: secondsOfRun(1) * 1500, next, keys: KEYS });
 });

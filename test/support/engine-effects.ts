@@ -7,7 +7,7 @@ import type { Call } from '../../src/engine/call.ts';
 import type { Client } from '../../src/engine/client.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Database } from '../../src/engine/keyspace.ts';
-import { ENCODING_NAMES, Kind } from '../../src/engine/types.ts';
+import { type Collection, ENCODING_NAMES, Kind } from '../../src/engine/types.ts';
 import { EngineClient } from './engine.ts';
 import type { Random } from './random.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -41,6 +41,18 @@ class RecordingEngine extends Engine {
   }
 }
 
+/** A value that commands on strings must not touch. */
+class OtherValue implements Collection {
+  readonly kind = Kind.list;
+  readonly encoding = 'listpack';
+  readonly bytes = 0;
+  readonly size = 1;
+
+  release(): boolean {
+    return true;
+  }
+}
+
 export interface Effects {
   readonly random: Random;
   readonly rounds: number;
@@ -49,9 +61,14 @@ export interface Effects {
   readonly keys: readonly string[];
 }
 
+/** A key that holds no string at the beginning, on either side. */
+export const LIST = 'list';
+
 const BATCH = 100;
 const CONFIG = {
   appendonly: 'yes',
+  // With it, a write may be put off while one goes to the disk.
+  appendfsync: 'no',
   'aof-use-rdb-preamble': 'no',
   'auto-aof-rewrite-percentage': '0',
   'notify-keyspace-events': 'Eg$lshzt',
@@ -64,6 +81,10 @@ export async function compareEffects({ random, rounds, next, keys }: Effects): P
   await listener.ask('PSUBSCRIBE', '__keyevent@0__:*');
   const engine = new RecordingEngine();
   const client = new EngineClient(engine);
+  await wire.ask('RPUSH', LIST, 'x');
+  engine.databases[0]!.addObject(Buffer.from(LIST), 0, LIST.length, new OtherValue());
+  engine.events.push(`rpush ${LIST}`);
+  engine.file.push(['RPUSH', LIST, 'x']);
   const history: string[] = [];
   for (let done = 0; done < rounds; done += BATCH) {
     for (let i = 0; i < BATCH; i++) {
