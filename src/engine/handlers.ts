@@ -8,6 +8,7 @@ import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
+import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
 import { STRING_RANGE_COMMANDS } from './families/string-range.ts';
@@ -16,6 +17,7 @@ import { TRANSACTION_COMMANDS } from './families/transaction.ts';
 const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   BITFIELD_COMMANDS,
   BITMAP_COMMANDS,
+  HYPERLOGLOG_COMMANDS,
   STRING_COMMANDS,
   KEY_COMMANDS,
   EXPIRY_COMMANDS,
