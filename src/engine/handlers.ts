@@ -10,6 +10,7 @@ import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { STRING_COMMANDS } from './families/string.ts';
+import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
 import { STRING_RANGE_COMMANDS } from './families/string-range.ts';
 import { TRANSACTION_COMMANDS } from './families/transaction.ts';
@@ -24,6 +25,7 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   SCAN_COMMANDS,
   OBJECT_COMMANDS,
   CONFIG_COMMANDS,
+  STRING_LCS_COMMANDS,
   STRING_NUMBER_COMMANDS,
   STRING_RANGE_COMMANDS,
   TRANSACTION_COMMANDS,

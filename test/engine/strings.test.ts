@@ -157,6 +157,30 @@ function part(from: Random, keys: Words = KEYS): Words {
   }
 }
 
+const LCS_OPTIONS: readonly string[][] = [
+  ['LEN'],
+  ['IDX'],
+  ['idx', 'WITHMATCHLEN'],
+  ['IDX', 'MINMATCHLEN', '2', 'WITHMATCHLEN'],
+  ['IDX', 'MINMATCHLEN', '-1'],
+  ['MINMATCHLEN', '2'],
+  ['MINMATCHLEN', 'x'],
+  ['MINMATCHLEN'],
+  ['LEN', 'IDX'],
+  ['WITHMATCHLEN'],
+  ['foo'],
+];
+
+function common(from: Random, keys: Words): Words {
+  const key = from.pick(keys);
+  if (from.chance(40)) {
+    const letters = from.pick(['ab', 'abcdef', '01', '1234567']);
+    const text = Array.from({ length: from.below(12) }, () => from.pick([...letters])).join('');
+    return ['SET', key, text];
+  }
+  return ['LCS', key, from.pick(keys), ...(from.chance(30) ? [] : from.pick(LCS_OPTIONS))];
+}
+
 const ROUNDS = 4000;
 
 test('every command on whole strings says what a real server says', async (context) => {
@@ -173,6 +197,15 @@ test('parts of strings and numbers in them say what a real server says', async (
   const random = new Random(seedOfRun());
   context.diagnostic(`seed ${random.seed}`);
   await compareWithServer({ random, rounds: secondsOfRun(1) * ROUNDS, next: (from) => part(from) });
+});
+
+test('what strings have in common is what a real server says', async (context) => {
+  const random = new Random(seedOfRun());
+  context.diagnostic(`seed ${random.seed}`);
+  const next = (from: Random): Words => common(from, KEYS);
+  await compareWithServer({ random, rounds: secondsOfRun(1) * ROUNDS, next });
+  const withOther = (from: Random): Words => common(from, [...KEYS, LIST]);
+  await compareEffects({ random, rounds: 200, next: withOther, keys: KEYS });
 });
 
 test('commands on strings tell, write to the file and encode what a real server does', async (context) => {
