@@ -70,3 +70,12 @@ test('commands on sketches tell, write to the file and encode what a real server
   const next = (from: Random): Words => sketch(from, [...KEYS, LIST]);
   await compareEffects({ random, rounds: secondsOfRun(1) * 1000, next, keys: KEYS });
 });
+
+test('sketches become dense where the setting says', async (context) => {
+  const random = new Random(seedOfRun());
+  context.diagnostic(`seed ${random.seed}`);
+  const next = (from: Random): Words => sketch(from, KEYS);
+  const config = { 'hll-sparse-max-bytes': '100' };
+  const settings = { hllSparseMaxBytes: 100 };
+  await compareEffects({ random, rounds: 500, next, keys: KEYS, config, settings });
+});

@@ -7,6 +7,7 @@ import type { Call } from '../../src/engine/call.ts';
 import type { Client } from '../../src/engine/client.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Database } from '../../src/engine/keyspace.ts';
+import type { Settings } from '../../src/engine/settings.ts';
 import { type Collection, ENCODING_NAMES, Kind } from '../../src/engine/types.ts';
 import { EngineClient } from './engine.ts';
 import type { Random } from './random.ts';
@@ -59,6 +60,9 @@ export interface Effects {
   readonly next: (random: Random) => readonly string[];
   /** Keys of strings whose encoding is compared after each command. */
   readonly keys: readonly string[];
+  /** The same settings for both, by the names of each. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly settings?: Partial<Settings>;
 }
 
 /** A key that holds no string at the beginning, on either side. */
@@ -74,12 +78,14 @@ const CONFIG = {
   'notify-keyspace-events': 'Eg$lshzt',
 };
 
-export async function compareEffects({ random, rounds, next, keys }: Effects): Promise<void> {
-  await using server = await startRedis({ config: CONFIG });
+export async function compareEffects(effects: Effects): Promise<void> {
+  const { random, rounds, next, keys } = effects;
+  await using server = await startRedis({ config: { ...CONFIG, ...effects.config } });
   await using wire = await server.connect();
   await using listener = await server.connect();
   await listener.ask('PSUBSCRIBE', '__keyevent@0__:*');
   const engine = new RecordingEngine();
+  Object.assign(engine.settings, effects.settings);
   const client = new EngineClient(engine);
   await wire.ask('RPUSH', LIST, 'x');
   engine.databases[0]!.addObject(Buffer.from(LIST), 0, LIST.length, new OtherValue());
