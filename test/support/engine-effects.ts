@@ -18,6 +18,7 @@ import { decode, replyEnd, type Wire } from './wire.ts';
 class RecordingEngine extends Engine {
   readonly events: string[] = [];
   readonly file: string[][] = [];
+  changes = 0;
 
   override notify(
     _kind: number,
@@ -32,6 +33,7 @@ class RecordingEngine extends Engine {
 
   override execute(call: Call, command: Command, client: Client): void {
     super.execute(call, command, client);
+    this.changes += call.dirty;
     if (call.dirty === 0) return;
     const own = Array.from({ length: command.argc }, (_none, i) => command.arg(i));
     for (const words of call.rewritten ?? [own]) {
@@ -91,6 +93,7 @@ export async function compareEffects(effects: Effects): Promise<void> {
   engine.databases[0]!.addObject(Buffer.from(LIST), 0, LIST.length, new OtherValue());
   engine.events.push(`rpush ${LIST}`);
   engine.file.push(['RPUSH', LIST, 'x']);
+  engine.changes = changesIn(await wire.ask('INFO', 'persistence'));
   const history: string[] = [];
   for (let done = 0; done < rounds; done += BATCH) {
     for (let i = 0; i < BATCH; i++) {
@@ -98,8 +101,13 @@ export async function compareEffects(effects: Effects): Promise<void> {
       history.push(words.map((word) => JSON.stringify(word)).join(' '));
       const message = `seed ${random.seed}: ${history.slice(-8).join('\n  ')}`;
       const encodings = keys.map((key) => ['OBJECT', 'ENCODING', key]);
-      const [wanted, ...known] = await wire.askAll([[...words], ...encodings]);
+      const [wanted, info, ...known] = await wire.askAll([
+        [...words],
+        ['INFO', 'persistence'],
+        ...encodings,
+      ]);
       assert.equal(client.ask(words), wanted, message);
+      assert.equal(engine.changes, changesIn(info!), `changes, ${message}`);
       for (const [index, key] of keys.entries()) {
         assert.equal(encodingOf(engine, key), decode(known[index]!), `${key}, ${message}`);
       }
@@ -125,6 +133,10 @@ function encodingOf(engine: Engine, key: string): string | null {
   if (entry < 0) return null;
   if (database.kindOf(entry) !== Kind.string) return database.objectOf(entry).encoding;
   return ENCODING_NAMES[database.encodingOf(entry)]!;
+}
+
+function changesIn(info: string): number {
+  return Number(/rdb_changes_since_last_save:(\d+)/.exec(info)![1]);
 }
 
 const END = '__keyevent@0__:end';
