@@ -1,14 +1,14 @@
 /** Which handler answers which command, by the number of its row in the command table. */
 import { specByName } from '../commands/lookup.ts';
 import type { Handler } from './call.ts';
+import { BITFIELD_COMMANDS } from './families/bitfield.ts';
+import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
+import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { KEY_COMMANDS } from './families/key.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
-import { BITFIELD_COMMANDS } from './families/bitfield.ts';
-import { BITMAP_COMMANDS } from './families/bitmap.ts';
-import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';

@@ -18,7 +18,10 @@ import { decode, replyEnd, type Wire } from './wire.ts';
 class RecordingEngine extends Engine {
   readonly events: string[] = [];
   readonly file: string[][] = [];
-  changes = 0;
+
+  override get isKept(): boolean {
+    return true;
+  }
 
   override notify(
     _kind: number,
@@ -33,7 +36,6 @@ class RecordingEngine extends Engine {
 
   override execute(call: Call, command: Command, client: Client): void {
     super.execute(call, command, client);
-    this.changes += call.dirty;
     if (call.dirty === 0) return;
     const own = Array.from({ length: command.argc }, (_none, i) => command.arg(i));
     for (const words of call.rewritten ?? [own]) {

@@ -2,7 +2,7 @@
 import { wrongNumberOfArguments } from '../../resp/errors.ts';
 import { type Call, type Handler, Notify } from '../call.ts';
 import { invalidExpire, NOT_INTEGER, SYNTAX } from '../errors.ts';
-import { EXPIRY_MAX } from '../keyspace.ts';
+import { INT64_MAX } from '../numbers.ts';
 import { Kind } from '../types.ts';
 import { isString, putArgument, replyString } from './string-access.ts';
 
@@ -101,7 +101,7 @@ function readTime(call: Call, index: number, unit: number): number {
   const since = unit === SECONDS || unit === MILLISECONDS ? call.now : 0;
   const at = Number(value) * factor + since;
   if (value > 0 && Number.isSafeInteger(at)) return at;
-  if (value <= 0 || BigInt(value) * BigInt(factor) + BigInt(since) > EXPIRY_MAX) {
+  if (value <= 0 || BigInt(value) * BigInt(factor) + BigInt(since) > INT64_MAX) {
     call.reply.error(invalidExpire(call.command.spec.name));
     return 0;
   }
@@ -159,7 +159,9 @@ function setExpiring(call: Call, entry: number, value: number, at: number): void
   db.setExpiry(target, at);
   call.changed(1, Notify.string, 'set');
   call.engine.notify(Notify.generic, 'expire', db, call.bytes, call.start(1), call.end(1));
-  call.rewrite('SET', call.arg(1), call.arg(value), 'PXAT', String(BigInt(at)));
+  if (call.engine.isKept) {
+    call.rewrite('SET', call.arg(1), call.arg(value), 'PXAT', String(BigInt(at)));
+  }
 }
 
 function rewriteWithoutGet(call: Call): void {
