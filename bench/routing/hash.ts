@@ -4,8 +4,8 @@
  * learned by heart. Building a distribution is timed as well: it happens when servers change.
  */
 import { performance } from 'node:perf_hooks';
+import { murmur2 } from '../../src/core/murmur2.ts';
 import { createDistribution, type DistributionKind } from '../../src/routing/hash/distribution.ts';
-import { murmur2 } from '../../src/routing/hash/murmur2.ts';
 
 const KINDS: readonly DistributionKind[] = ['ketama', 'maglev', 'modula', 'crc16'];
 const KEYS = 4096;

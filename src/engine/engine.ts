@@ -91,6 +91,11 @@ export class Engine implements Backend, KeyspaceOwner {
     if (options.persistence !== undefined) this.#load(options.persistence);
   }
 
+  /** What is written goes to a file: commands have to say what it gets. */
+  get isKept(): boolean {
+    return this.persistence !== null;
+  }
+
   dispatch(command: Command, sink: Sink): void {
     this.run(command, this.#nobody, sink);
   }

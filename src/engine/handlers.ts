@@ -1,17 +1,26 @@
 /** Which handler answers which command, by the number of its row in the command table. */
 import { specByName } from '../commands/lookup.ts';
 import type { Handler } from './call.ts';
+import { BITFIELD_COMMANDS } from './families/bitfield.ts';
+import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
+import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { KEY_COMMANDS } from './families/key.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
 import { STRING_COMMANDS } from './families/string.ts';
+import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
+import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
+import { STRING_RANGE_COMMANDS } from './families/string-range.ts';
 import { TRANSACTION_COMMANDS } from './families/transaction.ts';
 
 const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
+  BITFIELD_COMMANDS,
+  BITMAP_COMMANDS,
+  HYPERLOGLOG_COMMANDS,
   STRING_COMMANDS,
   KEY_COMMANDS,
   EXPIRY_COMMANDS,
@@ -20,6 +29,9 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   CONFIG_COMMANDS,
   SERVER_COMMANDS,
   SLOW_COMMANDS,
+  STRING_LCS_COMMANDS,
+  STRING_NUMBER_COMMANDS,
+  STRING_RANGE_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -9,6 +9,7 @@
  * WATCH, blocked clients, a rewrite of the file and caches live on.
  */
 import { assert } from '../core/assert.ts';
+import { copyBytes } from '../core/bytes.ts';
 import { type Arena, NONE, type Ref } from './memory/arena.ts';
 import { Dict, OWN } from './memory/dict.ts';
 import { parseInteger } from './numbers.ts';
@@ -215,7 +216,7 @@ export class Database {
     const isBlob = (meta & KIND_MASK) === Kind.string && encoding !== Encoding.small;
     // Of the same length nothing has to be allocated, and most values that are replaced are.
     if (isBlob && this.#isTextOf(bytes, start, end, value)) {
-      bytes.copy(this.arena.bufferOf(value), this.arena.startOf(value), start, end);
+      copyBytes(this.arena.bufferOf(value), this.arena.startOf(value), bytes, start, end);
       const kept = end - start <= EMBEDDED_BYTES_MAX ? Encoding.embedded : Encoding.raw;
       this.#setMeta(entry, Kind.string, kept);
       return;
@@ -238,8 +239,29 @@ export class Database {
       this.dict.set(entry, VALUE, value);
       return;
     }
-    const text = Buffer.from(String(value), 'latin1');
-    this.replaceString(entry, text, 0, text.length);
+    if (typeof value === 'bigint') {
+      const text = Buffer.from(String(value), 'latin1');
+      this.replaceString(entry, text, 0, text.length);
+      return;
+    }
+    const length = writeInteger(this.#digits, 0, value);
+    if (this.encodingOf(entry) !== Encoding.digits || !this.#overwrite(entry, length)) {
+      this.replaceString(entry, this.#digits, 0, length);
+    }
+  }
+
+  /** A string that is never taken for a number, whatever it looks like. */
+  setText(entry: number, bytes: Buffer, start: number, end: number): void {
+    this.#freeValue(entry);
+    this.dict.set(entry, VALUE, this.arena.create(bytes, start, end));
+    const encoding = end - start <= EMBEDDED_BYTES_MAX ? Encoding.embedded : Encoding.raw;
+    this.#setMeta(entry, Kind.string, encoding);
+  }
+
+  /** A new value for a key that is there: a blob, which belongs to this entry from now on. */
+  replaceBlob(entry: number, ref: Ref): void {
+    this.#freeValue(entry);
+    this.setBlob(entry, ref);
   }
 
   /** The blob of a string, made one if it is a number, to be changed in place; then call `setBlob`. */
@@ -376,6 +398,14 @@ export class Database {
     this.dict.set(entry, VALUE, this.arena.create(bytes, start, end));
     const text = length <= EMBEDDED_BYTES_MAX ? Encoding.embedded : Encoding.raw;
     this.#setMeta(entry, Kind.string, number === null ? text : Encoding.digits);
+  }
+
+  /** The digits just written take the place of a number of the same length; false: it has another. */
+  #overwrite(entry: number, length: number): boolean {
+    const ref = this.dict.get(entry, VALUE);
+    if (this.arena.lengthOf(ref) !== length) return false;
+    copyBytes(this.arena.bufferOf(ref), this.arena.startOf(ref), this.#digits, 0, length);
+    return true;
   }
 
   /** True: the new bytes are no number and as long as the blob's. */

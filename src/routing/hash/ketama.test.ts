@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { murmur2 } from '../../core/murmur2.ts';
 import type { ServerShare } from './distribution.ts';
 import { KetamaRing } from './ketama.ts';
-import { murmur2 } from './murmur2.ts';
 
 /** The ring of six hosts in Envoy's own test of its ring (RingHashLoadBalancerTest, Basic). */
 const ENVOY_RING: readonly (readonly [port: number, position: bigint])[] = [

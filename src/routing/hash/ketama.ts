@@ -12,8 +12,9 @@
  * Ejection: points never move. A point of an ejected server belongs to the next point whose server is well,
  * which is where its keys would go if the server had never been on the ring.
  */
+
+import { murmur2 } from '../../core/murmur2.ts';
 import type { Distribution, DistributionOptions, ServerShare } from './distribution.ts';
-import { murmur2 } from './murmur2.ts';
 import { handOn } from './table.ts';
 import { xxhash64 } from './xxhash64.ts';
 

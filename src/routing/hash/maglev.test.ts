@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { murmur2 } from '../../core/murmur2.ts';
 import type { ServerShare } from './distribution.ts';
 import { MaglevTable } from './maglev.ts';
-import { murmur2 } from './murmur2.ts';
 
 function servers(...weights: number[]): ServerShare[] {
   return weights.map((weight, index) => ({ key: `127.0.0.1:${90 + index}`, weight }));

@@ -6,8 +6,9 @@
  * Ejection: a place of an ejected server belongs to the owner of the next place whose server is well.
  * Neighbours in the table are as good as random, so the keys spread over all others by their weights.
  */
+
+import { murmur2 } from '../../core/murmur2.ts';
 import type { Distribution, DistributionOptions, ServerShare } from './distribution.ts';
-import { murmur2 } from './murmur2.ts';
 import { handOn, modulo64 } from './table.ts';
 import { xxhash64 } from './xxhash64.ts';
 

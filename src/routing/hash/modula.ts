@@ -11,8 +11,9 @@
  * (twemproxy shortens the list, which moves nearly every key of every server; the next entry in the list would
  * bring the whole load upon one neighbour.)
  */
+
+import { murmur2 } from '../../core/murmur2.ts';
 import type { Distribution, ServerShare } from './distribution.ts';
-import { murmur2 } from './murmur2.ts';
 import { handOn, modulo64, scramble } from './table.ts';
 
 /** With half of the list ejected, one key in 2**32 still has no home after so many rolls: it goes on in line. */

@@ -1,5 +1,6 @@
 /**
- * MurmurHash2, 64 bits, as GNU libstdc++ has it (`std::_Hash_bytes`): the hash Envoy takes of every key.
+ * MurmurHash2, 64 bits (MurmurHash64A), as GNU libstdc++ has it (`std::_Hash_bytes`): the hash Envoy takes of every
+ * key, and with another seed Redis of every element of a HyperLogLog.
  *
  * It runs once per command, so it neither allocates nor touches BigInt: a 64-bit number is two 32-bit
  * halves, and one 64-bit product is seven 32-bit ones. bench/routing/hash.ts measures it.
@@ -15,9 +16,15 @@ const FACTOR_LOW_1 = 0x5bd1;
 const FACTOR_LOW_0 = 0xe995;
 
 /** Hashes `bytes[start, end)`; the result is `out[0] * 2**32 + out[1]`. */
-export function murmur2(bytes: Uint8Array, start: number, end: number, out: Uint32Array): void {
+export function murmur2(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint32Array,
+  seed: number = SEED,
+): void {
   const length = (end - start) | 0;
-  let low = SEED ^ Math.imul(length, FACTOR_LOW);
+  let low = seed ^ Math.imul(length, FACTOR_LOW);
   let high = (timesHigh(length) + Math.imul(length, FACTOR_HIGH)) | 0;
   let at = start;
   for (const last = end - 8; at <= last; at += 8) {

@@ -1,0 +1,173 @@
+/** What commands do beside their reply, compared with a real server: events, the file, encodings. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from '../../src/commands/command.ts';
+import type { Call } from '../../src/engine/call.ts';
+import type { Client } from '../../src/engine/client.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Database } from '../../src/engine/keyspace.ts';
+import type { Settings } from '../../src/engine/settings.ts';
+import { type Collection, ENCODING_NAMES, Kind } from '../../src/engine/types.ts';
+import { EngineClient } from './engine.ts';
+import type { Random } from './random.ts';
+import { startRedis, type TestRedis } from './redis.ts';
+import { decode, replyEnd, type Wire } from './wire.ts';
+
+/** An engine that writes down what it tells others. */
+class RecordingEngine extends Engine {
+  readonly events: string[] = [];
+  readonly file: string[][] = [];
+
+  override get isKept(): boolean {
+    return true;
+  }
+
+  override notify(
+    _kind: number,
+    event: string,
+    _database: Database,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    this.events.push(`${event} ${bytes.toString('latin1', start, end)}`);
+  }
+
+  override execute(call: Call, command: Command, client: Client): void {
+    super.execute(call, command, client);
+    if (call.dirty === 0) return;
+    const own = Array.from({ length: command.argc }, (_none, i) => command.arg(i));
+    for (const words of call.rewritten ?? [own]) {
+      this.file.push(
+        words.map((word) => (typeof word === 'string' ? word : word.toString('latin1'))),
+      );
+    }
+  }
+}
+
+/** A value that commands on strings must not touch. */
+class OtherValue implements Collection {
+  readonly kind = Kind.list;
+  readonly encoding = 'listpack';
+  readonly bytes = 0;
+  readonly size = 1;
+
+  release(): boolean {
+    return true;
+  }
+}
+
+export interface Effects {
+  readonly random: Random;
+  readonly rounds: number;
+  readonly next: (random: Random) => readonly string[];
+  /** Keys of strings whose encoding is compared after each command. */
+  readonly keys: readonly string[];
+  /** The same settings for both, by the names of each. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly settings?: Partial<Settings>;
+}
+
+/** A key that holds no string at the beginning, on either side. */
+export const LIST = 'list';
+
+const BATCH = 100;
+const CONFIG = {
+  appendonly: 'yes',
+  // With it, a write may be put off while one goes to the disk.
+  appendfsync: 'no',
+  'aof-use-rdb-preamble': 'no',
+  'auto-aof-rewrite-percentage': '0',
+  'notify-keyspace-events': 'Eg$lshzt',
+};
+
+export async function compareEffects(effects: Effects): Promise<void> {
+  const { random, rounds, next, keys } = effects;
+  await using server = await startRedis({ config: { ...CONFIG, ...effects.config } });
+  await using wire = await server.connect();
+  await using listener = await server.connect();
+  await listener.ask('PSUBSCRIBE', '__keyevent@0__:*');
+  const engine = new RecordingEngine();
+  Object.assign(engine.settings, effects.settings);
+  const client = new EngineClient(engine);
+  await wire.ask('RPUSH', LIST, 'x');
+  engine.databases[0]!.addObject(Buffer.from(LIST), 0, LIST.length, new OtherValue());
+  engine.events.push(`rpush ${LIST}`);
+  engine.file.push(['RPUSH', LIST, 'x']);
+  engine.changes = changesIn(await wire.ask('INFO', 'persistence'));
+  const history: string[] = [];
+  for (let done = 0; done < rounds; done += BATCH) {
+    for (let i = 0; i < BATCH; i++) {
+      const words = next(random);
+      history.push(words.map((word) => JSON.stringify(word)).join(' '));
+      const message = `seed ${random.seed}: ${history.slice(-8).join('\n  ')}`;
+      const encodings = keys.map((key) => ['OBJECT', 'ENCODING', key]);
+      const [wanted, info, ...known] = await wire.askAll([
+        [...words],
+        ['INFO', 'persistence'],
+        ...encodings,
+      ]);
+      assert.equal(client.ask(words), wanted, message);
+      assert.equal(engine.changes, changesIn(info!), `changes, ${message}`);
+      for (const [index, key] of keys.entries()) {
+        assert.equal(encodingOf(engine, key), decode(known[index]!), `${key}, ${message}`);
+      }
+    }
+    const events = await eventsOf(listener, wire);
+    assert.deepEqual(
+      engine.events.splice(0),
+      events,
+      `seed ${random.seed}: ${history.slice(-BATCH).join('\n  ')}`,
+    );
+  }
+  const kept = fileOf(server).map(timeless);
+  const own = engine.file.map(timeless);
+  for (const [index, words] of own.entries()) {
+    assert.deepEqual(words, kept[index], `seed ${random.seed}, command ${index} of the file`);
+  }
+  assert.equal(own.length, kept.length);
+}
+
+function encodingOf(engine: Engine, key: string): string | null {
+  const database = engine.databases[0]!;
+  const entry = database.find(Buffer.from(key, 'latin1'), 0, key.length);
+  if (entry < 0) return null;
+  if (database.kindOf(entry) !== Kind.string) return database.objectOf(entry).encoding;
+  return ENCODING_NAMES[database.encodingOf(entry)]!;
+}
+
+function changesIn(info: string): number {
+  return Number(/rdb_changes_since_last_save:(\d+)/.exec(info)![1]);
+}
+
+const END = '__keyevent@0__:end';
+
+async function eventsOf(listener: Wire, wire: Wire): Promise<string[]> {
+  await wire.ask('PUBLISH', END, '');
+  const events: string[] = [];
+  while (true) {
+    const [, , channel, key] = decode(await listener.read()) as string[];
+    if (channel === END) return events;
+    events.push(`${channel!.slice(channel!.indexOf(':') + 1)} ${key}`);
+  }
+}
+
+function fileOf(server: TestRedis): string[][] {
+  const folder = path.join(server.directory, 'appendonlydir');
+  const name = readdirSync(folder).find((file) => file.endsWith('.incr.aof'))!;
+  const bytes = readFileSync(path.join(folder, name));
+  const commands: string[][] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = replyEnd(bytes, at);
+    commands.push(decode(bytes.toString('latin1', at, end)) as string[]);
+    at = end;
+  }
+  return commands.filter(([word]) => word !== 'SELECT');
+}
+
+/** The two clocks are not the same: times of this age are equal. */
+function timeless(words: readonly string[]): string[] {
+  const [name = '', ...rest] = words;
+  return [name.toUpperCase(), ...rest.map((word) => (/^1[78]\d{11}$/.test(word) ? 'T' : word))];
+}
