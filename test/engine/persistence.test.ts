@@ -159,7 +159,7 @@ test('a real server loads the directory, and its directory is loaded here', asyn
   const reader = new EngineClient(again);
   assert.equal(reader.ask(['DBSIZE']), ':402\r\n');
   assert.equal(reader.ask(['GET', 'last']), '$1\r\ny\r\n');
-  assert.match(reader.ask(['TTL', 'k1']) ?? '', /^:4\d\d\d\r\n$/);
+  assert.match(reader.ask(['TTL', 'k1']) ?? '', /^:(4\d\d\d|5000)\r\n$/);
   await again.close();
 });
 
