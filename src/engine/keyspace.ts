@@ -131,9 +131,10 @@ export class Database {
   }
 
   touch(entry: number): void {
-    const meta = this.dict.get(entry, META);
-    const clock = this.#owner.clock(meta >>> CLOCK_SHIFT);
-    this.dict.set(entry, META, (meta & 0xff) | (clock << CLOCK_SHIFT));
+    const chunk = this.dict.chunkOf(entry);
+    const at = this.dict.placeOf(entry) + META;
+    const meta = chunk[at]!;
+    chunk[at] = (meta & 0xff) | (this.#owner.clock(meta >>> CLOCK_SHIFT) << CLOCK_SHIFT);
   }
 
   clockOf(entry: number): number {
@@ -168,8 +169,10 @@ export class Database {
   /** The bytes of a string; a number is written out. */
   stringOf(entry: number): StringView {
     const view = this.#view;
-    const value = this.dict.get(entry, VALUE);
-    if (this.encodingOf(entry) === Encoding.small) {
+    const chunk = this.dict.chunkOf(entry);
+    const at = this.dict.placeOf(entry);
+    const value = chunk[at + VALUE]!;
+    if (((chunk[at + META]! >>> ENCODING_SHIFT) & ENCODING_MASK) === Encoding.small) {
       view.bytes = this.#digits;
       view.start = 0;
       view.end = writeInteger(this.#digits, 0, value);
@@ -184,7 +187,10 @@ export class Database {
 
   /** The number a string is, without reading its digits; NaN: it is kept otherwise. */
   smallOf(entry: number): number {
-    return this.encodingOf(entry) === Encoding.small ? this.dict.get(entry, VALUE) : Number.NaN;
+    const chunk = this.dict.chunkOf(entry);
+    const at = this.dict.placeOf(entry);
+    const encoding = (chunk[at + META]! >>> ENCODING_SHIFT) & ENCODING_MASK;
+    return encoding === Encoding.small ? chunk[at + VALUE]! : Number.NaN;
   }
 
   /** Adds a key that is not there, holding a string. */
@@ -218,7 +224,7 @@ export class Database {
     if (isBlob && this.#isTextOf(bytes, start, end, value)) {
       copyBytes(this.arena.bufferOf(value), this.arena.startOf(value), bytes, start, end);
       const kept = end - start <= EMBEDDED_BYTES_MAX ? Encoding.embedded : Encoding.raw;
-      this.#setMeta(entry, Kind.string, kept);
+      if (kept !== encoding) this.#setMeta(entry, Kind.string, kept);
       return;
     }
     this.#putString(entry, bytes, start, end);

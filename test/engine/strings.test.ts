@@ -74,6 +74,11 @@ const OPTIONS: readonly string[][] = [
   ['get', 'exat', FAR],
   ['PERSIST'],
 ];
+const PAST: readonly string[][] = [
+  ['PXAT', '1000'],
+  ['EXAT', '1', 'GET'],
+  ['EXAT', '1', 'NX'],
+];
 const GETEX_OPTIONS: readonly string[][] = [
   [],
   ['PERSIST'],
@@ -189,7 +194,8 @@ test('every command on whole strings says what a real server says', async (conte
   await compareWithServer({
     random,
     rounds: secondsOfRun(1) * ROUNDS,
-    next: (from) => whole(from),
+    next: (from) =>
+      from.chance(5) ? ['SET', from.pick(KEYS), 'gone', ...from.pick(PAST)] : whole(from),
   });
 });
 
@@ -234,7 +240,13 @@ const MIB = 1024 * 1024;
 function tooLong(from: Random): Words {
   const key = from.pick(KEYS);
   const place = String(MIB + from.pick([-2, -1, 0, 1]));
-  switch (from.below(8)) {
+  switch (from.below(11)) {
+    case 8:
+      return ['BITCOUNT', key, '1', String(MIB - 2)];
+    case 9:
+      return ['BITPOS', key, from.pick(['0', '1']), from.pick(['0', '1', '-70000'])];
+    case 10:
+      return ['BITOP', from.pick(['AND', 'OR', 'XOR', 'NOT']), 'a', key];
     case 0:
       return ['SETRANGE', key, place, from.pick(['', 'x', 'xy'])];
     case 1:

@@ -95,8 +95,10 @@ export async function compareEffects(effects: Effects): Promise<void> {
   engine.databases[0]!.addObject(Buffer.from(LIST), 0, LIST.length, new OtherValue());
   engine.events.push(`rpush ${LIST}`);
   engine.file.push(['RPUSH', LIST, 'x']);
-  engine.changes = changesIn(await wire.ask('INFO', 'persistence'));
+  engine.changes = 1;
   const history: string[] = [];
+  /** What the server counts of our own questions. */
+  const asked = { hits: 0, misses: 0 };
   for (let done = 0; done < rounds; done += BATCH) {
     for (let i = 0; i < BATCH; i++) {
       const words = next(random);
@@ -105,13 +107,16 @@ export async function compareEffects(effects: Effects): Promise<void> {
       const encodings = keys.map((key) => ['OBJECT', 'ENCODING', key]);
       const [wanted, info, ...known] = await wire.askAll([
         [...words],
-        ['INFO', 'persistence'],
+        ['INFO', 'everything'],
         ...encodings,
       ]);
       assert.equal(client.ask(words), wanted, message);
-      assert.equal(engine.changes, changesIn(info!), `changes, ${message}`);
+      assert.equal(engine.changes, statistic(info!, 'rdb_changes_since_last_save'), message);
+      assert.deepEqual(lookups(engine, asked), lookupsIn(info!), `hits and misses, ${message}`);
       for (const [index, key] of keys.entries()) {
-        assert.equal(encodingOf(engine, key), decode(known[index]!), `${key}, ${message}`);
+        const encoding = decode(known[index]!);
+        asked[encoding === null ? 'misses' : 'hits']++;
+        assert.equal(encodingOf(engine, key), encoding, `${key}, ${message}`);
       }
     }
     const events = await eventsOf(listener, wire);
@@ -137,8 +142,22 @@ function encodingOf(engine: Engine, key: string): string | null {
   return ENCODING_NAMES[database.encodingOf(entry)]!;
 }
 
-function changesIn(info: string): number {
-  return Number(/rdb_changes_since_last_save:(\d+)/.exec(info)![1]);
+interface Lookups {
+  readonly hits: number;
+  readonly misses: number;
+}
+
+function lookups(engine: Engine, asked: Lookups): Lookups {
+  const { hits, misses } = engine.databases[0]!;
+  return { hits: hits + asked.hits, misses: misses + asked.misses };
+}
+
+function lookupsIn(info: string): Lookups {
+  return { hits: statistic(info, 'keyspace_hits'), misses: statistic(info, 'keyspace_misses') };
+}
+
+function statistic(info: string, name: string): number {
+  return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
 }
 
 const END = '__keyevent@0__:end';

@@ -169,12 +169,24 @@ export class Arena {
 
   equals(ref: Ref, source: Buffer, start: number, end: number): boolean {
     const size = end - start;
-    if (this.lengthOf(ref) !== size) return false;
-    const bytes = this.bufferOf(ref);
-    const at = this.startOf(ref);
-    if (size > COMPARE_LOOP_MAX) return source.compare(bytes, at, at + size, start, end) === 0;
-    for (let i = 0; i < size; i++) if (bytes[at + i] !== source[start + i]) return false;
+    if (ref < 0 || size > COMPARE_LOOP_MAX) return this.#equalsLong(ref, source, start, end);
+    const { words, bytes } = this.#pages[ref >>> UNIT_BITS]!;
+    let word = (ref & UNIT_MASK) << 1;
+    if (words[word++] !== size) return false;
+    let i = start;
+    for (const whole = end - 3; i < whole; i += 4) {
+      const wanted =
+        source[i]! | (source[i + 1]! << 8) | (source[i + 2]! << 16) | (source[i + 3]! << 24);
+      if (words[word++] !== wanted) return false;
+    }
+    for (let at = word << 2; i < end; i++, at++) if (bytes[at] !== source[i]) return false;
     return true;
+  }
+
+  #equalsLong(ref: Ref, source: Buffer, start: number, end: number): boolean {
+    if (this.lengthOf(ref) !== end - start) return false;
+    const at = this.startOf(ref);
+    return source.compare(this.bufferOf(ref), at, at + (end - start), start, end) === 0;
   }
 
   /** A view; valid until the blob is freed or resized. */

@@ -119,6 +119,16 @@ export class Dict {
     return this.#chunks[entry >>> CHUNK_BITS]![(entry & CHUNK_MASK) * this.#stride + KEY]!;
   }
 
+  /** The numbers that the record of an entry is among, for whoever wants several; good until one is added or removed. */
+  chunkOf(entry: number): Int32Array {
+    return this.#chunks[entry >>> CHUNK_BITS]!;
+  }
+
+  /** Where among them its fields begin. */
+  placeOf(entry: number): number {
+    return (entry & CHUNK_MASK) * this.#stride;
+  }
+
   get(entry: number, field: number): number {
     return this.#chunks[entry >>> CHUNK_BITS]![(entry & CHUNK_MASK) * this.#stride + field]!;
   }
