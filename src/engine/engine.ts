@@ -17,7 +17,7 @@ import { Client } from './client.ts';
 import { EngineConfig } from './config.ts';
 import { OUT_OF_MEMORY } from './errors.ts';
 import { Eviction, POLICIES } from './evict.ts';
-import { handlers } from './handlers.ts';
+import { handlers, isQuick } from './handlers.ts';
 import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
@@ -40,6 +40,9 @@ export interface EngineOptions {
 const DATABASES = 16;
 /** Elements given back to memory in one slice, and the pause between two. */
 const RELEASE_SLICE = 20_000;
+/** A longer command is not quick, whatever it is. */
+const QUICK_BYTES_MAX = 64 * 1024;
+
 export class Engine implements Backend, KeyspaceOwner {
   readonly arena: Arena = new Arena();
   readonly databases: Database[];
@@ -148,13 +151,17 @@ export class Engine implements Backend, KeyspaceOwner {
     else if (this.eviction.maxBytes > 0 && !this.eviction.makeRoom() && isHungry(spec)) {
       call.reply.error(OUT_OF_MEMORY);
     } else {
-      if ((spec.flags & Flag.fast) !== 0) handler(call);
+      if (isQuick[spec.id]! && this.#isUntimed(command)) handler(call);
       else this.#runTimed(handler, call);
       if (call.dirty > 0) this.#onWritten(call);
     }
   }
 
-  /** What is always quick is not worth looking at the clock twice. */
+  /** A quick command is not worth looking at the clock twice, which costs as much as it does. */
+  #isUntimed(command: Command): boolean {
+    return command.end - command.start <= QUICK_BYTES_MAX && !this.slowLog.isStrict;
+  }
+
   #runTimed(handler: Handler, call: Call): void {
     const begin = performance.now();
     handler(call);

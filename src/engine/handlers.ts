@@ -1,5 +1,6 @@
 /** Which handler answers which command, by the number of its row in the command table. */
-import { specByName } from '../commands/lookup.ts';
+import { allCommands, specByName } from '../commands/lookup.ts';
+import { Flag } from '../commands/spec.ts';
 import type { Handler } from './call.ts';
 import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
@@ -11,7 +12,7 @@ import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
-import { STRING_COMMANDS } from './families/string.ts';
+import { QUICK_STRING_COMMANDS, STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
 import { STRING_RANGE_COMMANDS } from './families/string-range.ts';
@@ -36,6 +37,18 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
 ];
 
 export const handlers: (Handler | undefined)[] = gather();
+
+/** By the same numbers: it takes constant time. Redis says so of most of them; the others are named by their family. */
+export const isQuick: readonly boolean[] = gatherQuick();
+
+function gatherQuick(): boolean[] {
+  const quick = handlers.map(() => false);
+  for (const { id, name, flags } of allCommands()) {
+    if (id >= quick.length) continue;
+    quick[id] = (flags & Flag.fast) !== 0 || QUICK_STRING_COMMANDS.includes(name);
+  }
+  return quick;
+}
 
 function gather(): (Handler | undefined)[] {
   const found: (Handler | undefined)[] = [];

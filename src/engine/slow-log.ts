@@ -13,6 +13,9 @@ export interface SlowEntry {
   readonly words: readonly Buffer[];
 }
 
+/** Of a quick command nobody expects more. */
+const QUICK_MICROS = 1000;
+
 export class SlowLog {
   /** Microseconds; negative: nothing is noted. */
   thresholdMicros = 10_000;
@@ -20,6 +23,11 @@ export class SlowLog {
   /** The newest first. */
   entries: SlowEntry[] = [];
   #nextId = 0;
+
+  /** Even quick commands may be too slow. */
+  get isStrict(): boolean {
+    return this.thresholdMicros >= 0 && this.thresholdMicros < QUICK_MICROS;
+  }
 
   note(command: Command, micros: number, nowMs: number): void {
     if (this.thresholdMicros < 0 || micros < this.thresholdMicros) return;

@@ -285,6 +285,9 @@ function msetnx(call: Call): void {
   call.reply.integer(1);
 }
 
+/** What Redis does not call fast, since values may be long, but is. */
+export const QUICK_STRING_COMMANDS: readonly string[] = ['set', 'setex', 'psetex'];
+
 export const STRING_COMMANDS: Readonly<Record<string, Handler>> = {
   get,
   set,
