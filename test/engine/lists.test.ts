@@ -9,9 +9,11 @@ const LONG_VALUES = ['text', 'x'.repeat(70), 'y'.repeat(300), 'z'.repeat(5000), 
 const PLACES = ['0', '1', '2', '-1', '-2', '5', '-7', '100', '-100', 'x'];
 const COUNTS = ['0', '1', '-1', '2', '-2', '3', '100', 'x', '-9223372036854775808'];
 const SIDES = ['left', 'RIGHT', 'left', 'Right', 'middle'];
-const ROUNDS = 6000;
+/** Whole transactions. */
+const ROUNDS = 40_000;
+const TRANSACTION = 20;
 /** Commands per second that a longer run may count on. */
-const RATE = 2000;
+const RATE = 10_000;
 
 type Words = readonly string[];
 type Make = (random: Random) => Words;
@@ -96,13 +98,11 @@ function pickFrom(random: Random): Words {
 
 /** A wait that the real server has to sit out costs time, so nothing here waits: it is inside MULTI. */
 function inTransactions(next: Make): Make {
-  let left = 0;
+  let done = 0;
   return (random) => {
-    if (left === 0) {
-      left = 20;
-      return ['MULTI'];
-    }
-    return --left === 0 ? ['EXEC'] : next(random);
+    const place = done++ % TRANSACTION;
+    if (place === 0) return ['MULTI'];
+    return place === TRANSACTION - 1 ? ['EXEC'] : next(random);
   };
 }
 
