@@ -120,16 +120,19 @@ export class Engine implements Backend, KeyspaceOwner {
     this.now = this.#clock();
     call.mayWait = client.isOne;
     this.execute(call, command, client);
-    if (call.wish === null) this.answer(call, sink);
-    else this.blocked.begin(client, command, call.wish, sink);
-    if (this.blocked.isReady) this.blocked.serve();
+    const { reply, wish } = call;
+    const { blocked } = this;
+    if (wish !== null) blocked.begin(client, command, wish, sink);
+    // Before anybody hears of anything, because who hears may ask for more at once.
+    if (blocked.isReady) blocked.serve();
+    if (wish === null) this.answer(sink, reply.bytes, reply.length);
+    if (blocked.isOwing) blocked.deliver();
     this.#isBusy = isNested;
   }
 
-  /** Gives the reply of a call to the sink, once what it says is safe. */
-  answer({ reply }: Call, sink: Sink): void {
-    const isDelayed = this.persistence?.delays(sink, reply.bytes, 0, reply.length) ?? false;
-    if (!isDelayed) sink.reply(reply.bytes, 0, reply.length);
+  /** Gives a reply, the first `length` of these bytes, to the sink, once what it says is safe. */
+  answer(sink: Sink, bytes: Buffer, length: number): void {
+    if (this.persistence?.delays(sink, bytes, 0, length) !== true) sink.reply(bytes, 0, length);
   }
 
   /** Runs a command; what it says is in `call.reply`, nothing if it waits. */

@@ -15,7 +15,7 @@ import {
   backSize,
   COUNT_UNKNOWN,
   DIGITS_MAX,
-  type Element,
+  Element,
   END,
   encoded,
   entrySize,
@@ -40,6 +40,9 @@ const SHRINK_FACTOR = 4;
 let head = 0;
 let content = 0;
 let staged = 0;
+
+/** For the digits of integers. */
+const number = new Element();
 
 /** Encodes the head of an element. */
 function stage(bytes: Buffer, start: number, end: number): void {
@@ -242,7 +245,8 @@ export class ListNode {
     for (let i = 0; i < count; i++) {
       const size = stringSize(buffer, at);
       if (size < 0) {
-        reply.bulkInteger(integerAt(buffer, at));
+        number.setInteger(integerAt(buffer, at));
+        reply.bulk(number.bytes, number.start, number.end);
         at += entrySize(buffer, at);
       } else {
         const inner = stringHead(buffer[at]!) + size;
