@@ -18,6 +18,10 @@ export class EngineClient {
   readonly #lease: EngineLease;
   protocol: 2 | 3 = 2;
   database = 0;
+  /** What it asked last has not been answered. */
+  isWaiting = false;
+  /** Replies that came after `ask` had returned, in their order. */
+  readonly later: string[] = [];
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -37,15 +41,31 @@ export class EngineClient {
     command.spec = spec;
     if (!checkArity(spec, command.argc)) return `-${wrongNumberOfArguments(spec.name)}\r\n`;
     let answer: string | null = null;
+    let isAsking = true;
+    this.isWaiting = true;
     this.#lease.dispatch(command, {
-      reply(bytes, start, end) {
-        answer = bytes.toString('latin1', start, end);
+      reply: (bytes, start, end) => {
+        const text = bytes.toString('latin1', start, end);
+        if (isAsking) answer = text;
+        else this.later.push(text);
+        this.isWaiting = false;
       },
       fail(error) {
         throw error;
       },
     });
+    isAsking = false;
     return answer;
+  }
+
+  /** As CLIENT UNBLOCK does. */
+  unblock(withError: boolean): void {
+    this.#lease.unblock(withError);
+  }
+
+  /** Its connection has ended, whatever it waits for. */
+  leave(): void {
+    this.#lease.abandon();
   }
 }
 
