@@ -29,6 +29,8 @@ export interface WaitWish {
   /** 0: for ever. */
   readonly timeoutMs: number;
   readonly nothing: Nothing;
+  /** What a client is told whose key went away or became another kind; without it he goes on waiting. */
+  readonly gone?: string;
 }
 
 /** A longer time is none to `setTimeout`. */
@@ -89,7 +91,9 @@ export class Blocked {
   readonly #waitingFor: Int32Array = new Int32Array(KINDS);
   /** Lines by `markOf` their keys: tells of most keys at once that nobody waits for them. */
   readonly #marks: Uint16Array = new Uint16Array(MARKS);
-  #ready: Map<string, Line> = new Map();
+  /** Clients that are told when their key is gone. */
+  #attached = 0;
+  readonly #ready: Map<string, Line> = new Map();
   #owed: Owed[] = [];
   #isServing = false;
   /** Runs the commands of those who are served. */
@@ -122,6 +126,7 @@ export class Blocked {
     const waiting = new Waiting(client, command, wish, sink);
     this.#waiting.set(client, waiting);
     this.#waitingFor[wish.kind]!++;
+    if (wish.gone !== undefined) this.#attached++;
     for (let i = wish.firstKey; i <= wish.lastKey; i++) {
       const line = this.#lineFor(waiting.command, i);
       line.clients.add(waiting);
@@ -138,7 +143,8 @@ export class Blocked {
     if (line === undefined || this.#ready.has(name)) return;
     // Not `find`: what expires is reported while it is still there.
     const entry = database.dict.find(bytes, start, end);
-    if (entry >= 0 && this.#waitingFor[database.kindOf(entry)]! > 0) this.#ready.set(name, line);
+    const isWanted = entry >= 0 && this.#waitingFor[database.kindOf(entry)]! > 0;
+    if (isWanted || this.#attached > 0) this.#ready.set(name, line);
   }
 
   /** A database has become another one: what is waited for may be there now. */
@@ -178,7 +184,7 @@ export class Blocked {
   unblock(client: Client, withError: boolean): boolean {
     const waiting = this.#waiting.get(client);
     if (waiting === undefined) return false;
-    this.#giveUp(waiting, withError);
+    this.#giveUp(waiting, withError ? UNBLOCKED : null);
     return true;
   }
 
@@ -192,6 +198,7 @@ export class Blocked {
     for (const { timer } of this.#waiting.values()) if (timer !== null) clearTimeout(timer);
     this.#waiting.clear();
     this.#waitingFor.fill(0);
+    this.#attached = 0;
     this.#lines.clear();
     this.#marks.fill(0);
     this.#ready.clear();
@@ -215,9 +222,11 @@ export class Blocked {
       // Looked for each time: whoever came before may have taken the last, and put another in its place.
       const database = this.#engine.databases[line.database]!;
       const entry = database.find(key, 0, key.length);
-      if (entry < 0) return;
       // A key of another kind serves nobody, and those who wait go on waiting.
-      if (database.kindOf(entry) === waiting.wish.kind) this.#tryAgain(waiting, key);
+      const { kind, gone } = waiting.wish;
+      if (entry >= 0 && database.kindOf(entry) === kind) this.#tryAgain(waiting, key);
+      else if (gone !== undefined) this.#giveUp(waiting, gone);
+      else if (entry < 0 && this.#attached === 0) return;
     }
   }
 
@@ -241,18 +250,19 @@ export class Blocked {
         this.#arm(waiting);
         return;
       }
-      this.#giveUp(waiting, false);
+      this.#giveUp(waiting, null);
       this.deliver();
     }, ms);
   }
 
-  #giveUp(waiting: Waiting, withError: boolean): void {
+  /** Without an error: its time is over. */
+  #giveUp(waiting: Waiting, error: string | null): void {
     this.#leave(waiting);
     this.#call ??= new Call(this.#engine);
     const { reply } = this.#call;
     reply.begin(waiting.command.protocol);
-    if (withError) reply.error(UNBLOCKED);
-    else reply.nullArray();
+    if (error === null) reply.nullArray();
+    else reply.error(error);
     this.#owe(waiting, this.#call);
   }
 
@@ -264,6 +274,7 @@ export class Blocked {
     if (waiting.timer !== null) clearTimeout(waiting.timer);
     this.#waiting.delete(waiting.client);
     this.#waitingFor[waiting.wish.kind]!--;
+    if (waiting.wish.gone !== undefined) this.#attached--;
     for (const line of waiting.lines) {
       line.clients.delete(waiting);
       if (line.clients.size > 0) continue;

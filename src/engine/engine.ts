@@ -327,6 +327,10 @@ export class Engine implements Backend, KeyspaceOwner {
     if (database.expiresAt(entry) > this.now) return false;
     this.onExpired(database, entry);
     database.remove(entry);
+    if (this.blocked.isReady) {
+      this.blocked.serve();
+      this.blocked.deliver();
+    }
     return true;
   }
 
