@@ -68,6 +68,7 @@ const MOVES: readonly Make[] = [
 ];
 const OTHERS: readonly Make[] = [
   (from) => ['TYPE', key(from)],
+  (from) => ['OBJECT', 'ENCODING', key(from)],
   (from) => ['SET', 's', value(from)],
   (from) => ['DEL', key(from)],
 ];
