@@ -148,9 +148,8 @@ export class Engine implements Backend, KeyspaceOwner {
     const { spec } = command;
     const handler = handlers[spec.id];
     if (handler === undefined) refuse(call, spec);
-    else if (this.eviction.maxBytes > 0 && !this.eviction.makeRoom() && isHungry(spec)) {
-      call.reply.error(OUT_OF_MEMORY);
-    } else {
+    else if (this.#isRefused(call, spec)) call.reply.error(OUT_OF_MEMORY);
+    else {
       if ((spec.flags & Flag.fast) !== 0) handler(call);
       else this.#runTimed(handler, call);
       if (call.dirty > 0) this.#onWritten(call);
@@ -272,6 +271,13 @@ export class Engine implements Backend, KeyspaceOwner {
     this.persistence = new Persistence(this, options);
     this.now = this.#clock();
     this.resetStatistics();
+  }
+
+  /** There is no room for it. Who waited is served in any case: what he takes is there already. */
+  #isRefused({ servedKey }: Call, spec: CommandSpec): boolean {
+    const { eviction } = this;
+    if (eviction.maxBytes === 0 || servedKey !== null) return false;
+    return !eviction.makeRoom() && isHungry(spec);
   }
 
   #onWritten(call: Call): void {

@@ -61,7 +61,10 @@ function blmove(call: Call): void {
   if (timeoutMs === null) return;
   if (!moveElement(call, from, to)) waitFor(call, 1, 1, timeoutMs, 'null');
   else if (call.dirty > 0) {
-    call.rewrite('LMOVE', call.copyOf(1), call.copyOf(2), call.copyOf(3), call.copyOf(4));
+    // Of a client who waited Redis remembers the sides, but not how they were written.
+    const sides = [from, to].map((atFront) => (atFront ? 'left' : 'right'));
+    const words = call.servedKey === null ? [call.copyOf(3), call.copyOf(4)] : sides;
+    call.rewrite('LMOVE', call.copyOf(1), call.copyOf(2), ...words);
   }
 }
 
