@@ -60,6 +60,7 @@ test('a real server and the engine put the same commands into their files', asyn
       fsync: 'no',
       schedule: (target) => setImmediate(() => target.flush()),
       warn: () => {},
+      info: () => {},
       fail: (error) => {
         throw error;
       },

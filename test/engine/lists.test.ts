@@ -1,6 +1,7 @@
 /** Lists: generated commands to a real server and to the engine. */
 import { test } from 'node:test';
 import { compareWithServer } from '../support/engine.ts';
+import { compareEffects } from '../support/engine-effects.ts';
 import { Random, secondsOfRun, seedOfRun } from '../support/random.ts';
 
 const KEYS = ['a', 'b', 'c', 's'];
@@ -10,8 +11,10 @@ const PLACES = ['0', '1', '2', '-1', '-2', '5', '-7', '100', '-100', 'x'];
 const COUNTS = ['0', '1', '-1', '2', '-2', '3', '100', 'x', '-9223372036854775808'];
 const SIDES = ['left', 'RIGHT', 'left', 'Right', 'middle'];
 /** Whole transactions. */
-const ROUNDS = 40_000;
+const ROUNDS = 20_000;
 const TRANSACTION = 20;
+/** Each with its own round trip. */
+const EFFECTS = 2000;
 /** Commands per second that a longer run may count on. */
 const RATE = 10_000;
 
@@ -123,3 +126,20 @@ for (const [title, fill] of [
     });
   });
 }
+
+test('what lists tell who listens, and the file, is what a real server tells', async (context) => {
+  const random = new Random(seedOfRun());
+  context.diagnostic(`seed ${random.seed}`);
+  await compareEffects({
+    random,
+    rounds: EFFECTS,
+    keys: KEYS,
+    next: (from) => {
+      for (;;) {
+        const words = pickFrom(from);
+        // A server that waits answers nothing meanwhile.
+        if (!words[0]!.startsWith('B')) return words;
+      }
+    },
+  });
+});

@@ -38,6 +38,7 @@ function moveElement(call: Call, fromFront: boolean, toFront: boolean): boolean 
   listFor(call, 2, targetEntry)!.push(toFront, bytes, 0, length);
   call.changed(2, Notify.list, toFront ? 'lpush' : 'rpush');
   popped(call, 1, entry, source, fromFront ? 'lpop' : 'rpop');
+  call.dirty = 1;
   call.reply.bulk(bytes, 0, length);
   return true;
 }
@@ -60,7 +61,7 @@ function blmove(call: Call): void {
   const timeoutMs = call.timeout(5);
   if (timeoutMs === null) return;
   if (!moveElement(call, from, to)) waitFor(call, 1, 1, timeoutMs, 'null');
-  else if (call.dirty > 0) {
+  else if (isTold(call)) {
     // Of a client who waited Redis remembers the sides, but not how they were written.
     const sides = [from, to].map((atFront) => (atFront ? 'left' : 'right'));
     const words = call.servedKey === null ? [call.copyOf(3), call.copyOf(4)] : sides;
@@ -72,7 +73,12 @@ function brpoplpush(call: Call): void {
   const timeoutMs = call.timeout(3);
   if (timeoutMs === null) return;
   if (!moveElement(call, false, true)) waitFor(call, 1, 1, timeoutMs, 'null');
-  else if (call.dirty > 0) call.rewrite('RPOPLPUSH', call.copyOf(1), call.copyOf(2));
+  else if (isTold(call)) call.rewrite('RPOPLPUSH', call.copyOf(1), call.copyOf(2));
+}
+
+/** There is a file that has to be told of what was done. */
+function isTold({ dirty, engine }: Call): boolean {
+  return dirty > 0 && engine.isKept;
 }
 
 function waitFor(
@@ -97,7 +103,7 @@ function blockingPop(call: Call, atFront: boolean): void {
     call.reply.array(2);
     call.reply.bulk(call.bytes, call.start(i), call.end(i));
     popOne(call, i, entry, list, atFront);
-    call.rewrite(atFront ? 'LPOP' : 'RPOP', call.copyOf(i));
+    if (isTold(call)) call.rewrite(atFront ? 'LPOP' : 'RPOP', call.copyOf(i));
     return;
   }
   waitFor(call, 1, last - 1, timeoutMs, 'array');
@@ -154,7 +160,7 @@ function popFromOne(
     call.reply.array(2);
     call.reply.bulk(call.bytes, call.start(i), call.end(i));
     popMany(call, i, entry, list, atFront, taken);
-    call.rewrite(atFront ? 'LPOP' : 'RPOP', call.copyOf(i), String(taken));
+    if (isTold(call)) call.rewrite(atFront ? 'LPOP' : 'RPOP', call.copyOf(i), String(taken));
     return true;
   }
   return false;

@@ -54,6 +54,7 @@ function lrem(call: Call): void {
   const removed = removeSome(call, list, count);
   if (removed > 0) call.changed(1, Notify.list, 'lrem');
   if (list.size === 0) call.removeEmpty(1, entry);
+  call.dirty = removed;
   reply.integer(removed);
 }
 

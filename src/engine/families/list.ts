@@ -35,6 +35,7 @@ function push(call: Call, atFront: boolean, onlyOld: boolean): void {
   if (list === null) return;
   for (let i = 2; i < call.argc; i++) list.push(atFront, call.bytes, call.start(i), call.end(i));
   call.changed(1, Notify.list, atFront ? 'lpush' : 'rpush');
+  call.dirty = call.argc - 2;
   call.reply.integer(list.size);
 }
 
@@ -81,6 +82,7 @@ export function popMany(
   }
   list.cut(atFront, count);
   popped(call, index, entry, list, atFront ? 'lpop' : 'rpop');
+  call.dirty = count;
 }
 
 function pop(call: Call, atFront: boolean): void {
@@ -206,7 +208,7 @@ function ltrim(call: Call): void {
   list.cut(true, front);
   popped(call, 1, entry, list, 'ltrim');
   // Told to those who watch, as Redis does, but nothing for the file.
-  if (list.size === before) call.dirty = 0;
+  call.dirty = before - list.size;
   reply.ok();
 }
 
