@@ -54,18 +54,7 @@ test('a real server and the engine put the same commands into their files', asyn
     config: { appendonly: 'yes', appendfsync: 'always' },
   });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'tidegate-engine-'));
-  const engine = new Engine({
-    persistence: {
-      dir: folder,
-      fsync: 'no',
-      schedule: (target) => setImmediate(() => target.flush()),
-      warn: () => {},
-      info: () => {},
-      fail: (error) => {
-        throw error;
-      },
-    },
-  });
+  const engine = open(folder);
   try {
     const wires = await Promise.all(Array.from({ length: 3 }, () => server.connect()));
     const clients = wires.map(() => new EngineClient(engine));
@@ -88,6 +77,44 @@ test('a real server and the engine put the same commands into their files', asyn
     rmSync(folder, { recursive: true });
   }
 });
+
+const LENGTH = 5000;
+
+test('a list is the same after the file was written anew', async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'tidegate-engine-'));
+  try {
+    const first = open(folder);
+    const client = new EngineClient(first);
+    for (let i = 0; i < LENGTH; i++) client.ask(['RPUSH', 'a', i % 2 === 0 ? String(i) : `v${i}`]);
+    for (const value of ['', 'x'.repeat(100_000), '\r\n']) client.ask(['LPUSH', 'a', value]);
+    const wanted = client.ask(['LRANGE', 'a', '0', '-1']);
+    client.ask(['BGREWRITEAOF']);
+    await until(() => first.persistence?.isRewriting === false, 'the file is written anew');
+    await first.close();
+    const incremental = readFileSync(path.join(folder, INCREMENT.replace('.1.', '.2.')), 'latin1');
+    assert.ok(!incremental.includes('RPUSH'));
+    const second = open(folder);
+    assert.equal(new EngineClient(second).ask(['LRANGE', 'a', '0', '-1']), wanted);
+    await second.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function open(dir: string): Engine {
+  return new Engine({
+    persistence: {
+      dir,
+      fsync: 'no',
+      schedule: (target) => setImmediate(() => target.flush()),
+      warn: () => {},
+      info: () => {},
+      fail: (error) => {
+        throw error;
+      },
+    },
+  });
+}
 
 /** One line each; the words are none that contain what ends a word. */
 function commandsOf(text: string): string[] {
