@@ -16,8 +16,8 @@ export type Handler = (call: Call) => void;
 const LOWER = 0x20;
 const TIMEOUT_NO_FLOAT = 'ERR timeout is not a float or out of range';
 const TIMEOUT_NEGATIVE = 'ERR timeout is negative';
-const TIMEOUT_TOO_LONG = 'ERR timeout is out of range';
-const TIMEOUT_MS_MAX = Number.MAX_SAFE_INTEGER;
+/** Beyond what 64 bits hold Redis 7.0 takes a time for a negative one. */
+const TIMEOUT_MS_END = 2 ** 63;
 
 export class Call {
   readonly engine: Engine;
@@ -35,6 +35,8 @@ export class Call {
   rewritten: (string | Buffer)[][] | null = null;
   /** A client is there who can wait: not inside EXEC or a script. */
   mayWait = false;
+  /** The key that a client who waited is served from; null: the command runs for the first time. */
+  servedKey: Buffer | null = null;
   /** Set by a handler that found nothing and whose client is to wait: then nothing is replied. */
   wish: WaitWish | null = null;
 
@@ -124,6 +126,15 @@ export class Call {
     return this.db.write(this.bytes, this.start(index), this.end(index));
   }
 
+  /** A command that is served after a wait is served from one key alone: the one that became ready, not the first. */
+  considers(index: number): boolean {
+    const { servedKey } = this;
+    if (servedKey === null) return true;
+    const start = this.start(index);
+    const end = this.end(index);
+    return servedKey.compare(this.bytes, start, end) === 0;
+  }
+
   /** Nothing is there yet: the client waits for it, or where none can is told so at once. */
   wait(wish: WaitWish): void {
     if (this.mayWait) this.wish = wish;
@@ -136,8 +147,7 @@ export class Call {
     const seconds = this.double(index);
     const ms = seconds === null ? 0 : Math.ceil(seconds * 1000);
     if (seconds === null) this.reply.error(TIMEOUT_NO_FLOAT);
-    else if (ms > TIMEOUT_MS_MAX) this.reply.error(TIMEOUT_TOO_LONG);
-    else if (ms < 0) this.reply.error(TIMEOUT_NEGATIVE);
+    else if (ms < 0 || ms >= TIMEOUT_MS_END) this.reply.error(TIMEOUT_NEGATIVE);
     else return ms;
     return null;
   }

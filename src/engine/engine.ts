@@ -123,16 +123,19 @@ export class Engine implements Backend, KeyspaceOwner {
     this.now = this.#clock();
     call.mayWait = client.isOne;
     this.execute(call, command, client);
-    if (call.wish === null) this.answer(call, sink);
-    else this.blocked.begin(client, command, call.wish, sink);
-    if (this.blocked.isReady) this.blocked.serve();
+    const { reply, wish } = call;
+    const { blocked } = this;
+    if (wish !== null) blocked.begin(client, command, wish, sink);
+    // Before anybody hears of anything, because who hears may ask for more at once.
+    if (blocked.isReady) blocked.serve();
+    if (wish === null) this.answer(sink, reply.bytes, reply.length);
+    if (blocked.isOwing) blocked.deliver();
     this.#isBusy = isNested;
   }
 
-  /** Gives the reply of a call to the sink, once what it says is safe. */
-  answer({ reply }: Call, sink: Sink): void {
-    const isDelayed = this.persistence?.delays(sink, reply.bytes, 0, reply.length) ?? false;
-    if (!isDelayed) sink.reply(reply.bytes, 0, reply.length);
+  /** Gives a reply, the first `length` of these bytes, to the sink, once what it says is safe. */
+  answer(sink: Sink, bytes: Buffer, length: number): void {
+    if (this.persistence?.delays(sink, bytes, 0, length) !== true) sink.reply(bytes, 0, length);
   }
 
   /** Runs a command; what it says is in `call.reply`, nothing if it waits. */
@@ -148,9 +151,8 @@ export class Engine implements Backend, KeyspaceOwner {
     const { spec } = command;
     const handler = handlers[spec.id];
     if (handler === undefined) refuse(call, spec);
-    else if (this.eviction.maxBytes > 0 && !this.eviction.makeRoom() && isHungry(spec)) {
-      call.reply.error(OUT_OF_MEMORY);
-    } else {
+    else if (this.#isRefused(call, spec)) call.reply.error(OUT_OF_MEMORY);
+    else {
       if (isQuick[spec.id]! && this.#isUntimed(command)) handler(call);
       else this.#runTimed(handler, call);
       if (call.dirty > 0) this.#onWritten(call);
@@ -278,6 +280,13 @@ export class Engine implements Backend, KeyspaceOwner {
     this.resetStatistics();
   }
 
+  /** There is no room for it. Who waited is served in any case: what he takes is there already. */
+  #isRefused({ servedKey }: Call, spec: CommandSpec): boolean {
+    const { eviction } = this;
+    if (eviction.maxBytes === 0 || servedKey !== null) return false;
+    return !eviction.makeRoom() && isHungry(spec);
+  }
+
   #onWritten(call: Call): void {
     this.changes += call.dirty;
     const { persistence } = this;
@@ -331,6 +340,10 @@ export class Engine implements Backend, KeyspaceOwner {
     if (database.expiresAt(entry) > this.now) return false;
     this.onExpired(database, entry);
     database.remove(entry);
+    if (this.blocked.isReady) {
+      this.blocked.serve();
+      this.blocked.deliver();
+    }
     return true;
   }
 

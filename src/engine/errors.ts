@@ -15,6 +15,7 @@ export const BITFIELD_TYPE =
   'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.';
 export const NOT_HYPERLOGLOG = 'WRONGTYPE Key is not a valid HyperLogLog string value.';
 export const CORRUPT_HYPERLOGLOG = 'INVALIDOBJ Corrupted HLL object detected';
+export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
 export const OUT_OF_RANGE = 'ERR index out of range';
 export const TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)';
 export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";

@@ -8,6 +8,9 @@ import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { KEY_COMMANDS } from './families/key.ts';
+import { LIST_COMMANDS } from './families/list.ts';
+import { LIST_MOVE_COMMANDS } from './families/list-move.ts';
+import { LIST_SEARCH_COMMANDS } from './families/list-search.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
@@ -33,6 +36,9 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_LCS_COMMANDS,
   STRING_NUMBER_COMMANDS,
   STRING_RANGE_COMMANDS,
+  LIST_COMMANDS,
+  LIST_SEARCH_COMMANDS,
+  LIST_MOVE_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

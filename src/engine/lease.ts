@@ -38,7 +38,7 @@ export class EngineLease implements Lease {
   }
 
   unblock(withError: boolean): void {
-    this.#engine.blocked.unblock(this.#client, withError);
+    if (this.#engine.blocked.unblock(this.#client, withError)) this.#engine.blocked.deliver();
   }
 
   release(): void {

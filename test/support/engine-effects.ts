@@ -8,7 +8,7 @@ import type { Client } from '../../src/engine/client.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Database } from '../../src/engine/keyspace.ts';
 import type { Settings } from '../../src/engine/settings.ts';
-import { type Collection, ENCODING_NAMES, Kind } from '../../src/engine/types.ts';
+import { ENCODING_NAMES, Kind } from '../../src/engine/types.ts';
 import { EngineClient } from './engine.ts';
 import type { Random } from './random.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -46,18 +46,6 @@ class RecordingEngine extends Engine {
   }
 }
 
-/** A value that commands on strings must not touch. */
-class OtherValue implements Collection {
-  readonly kind = Kind.list;
-  readonly encoding = 'listpack';
-  readonly bytes = 0;
-  readonly size = 1;
-
-  release(): boolean {
-    return true;
-  }
-}
-
 export interface Effects {
   readonly random: Random;
   readonly rounds: number;
@@ -92,10 +80,8 @@ export async function compareEffects(effects: Effects): Promise<void> {
   Object.assign(engine.settings, effects.settings);
   const client = new EngineClient(engine);
   await wire.ask('RPUSH', LIST, 'x');
-  engine.databases[0]!.addObject(Buffer.from(LIST), 0, LIST.length, new OtherValue());
-  engine.events.push(`rpush ${LIST}`);
-  engine.file.push(['RPUSH', LIST, 'x']);
-  engine.changes = 1;
+  client.ask(['RPUSH', LIST, 'x']);
+  engine.changes = changesIn(await wire.ask('INFO', 'persistence'));
   const history: string[] = [];
   /** What the server counts of our own questions. */
   const asked = { hits: 0, misses: 0 };

@@ -4,6 +4,7 @@ import { Command } from '../../src/commands/command.ts';
 import { CommandTable, checkArity, UNKNOWN } from '../../src/commands/lookup.ts';
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { EngineLease } from '../../src/engine/lease.ts';
+import type { Settings } from '../../src/engine/settings.ts';
 import { wrongNumberOfArguments } from '../../src/resp/errors.ts';
 import type { Random } from './random.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -17,6 +18,10 @@ export class EngineClient {
   readonly #lease: EngineLease;
   protocol: 2 | 3 = 2;
   database = 0;
+  /** What it asked last has not been answered. */
+  isWaiting = false;
+  /** Replies that came after `ask` had returned, in their order. */
+  readonly later: string[] = [];
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -36,15 +41,31 @@ export class EngineClient {
     command.spec = spec;
     if (!checkArity(spec, command.argc)) return `-${wrongNumberOfArguments(spec.name)}\r\n`;
     let answer: string | null = null;
+    let isAsking = true;
+    this.isWaiting = true;
     this.#lease.dispatch(command, {
-      reply(bytes, start, end) {
-        answer = bytes.toString('latin1', start, end);
+      reply: (bytes, start, end) => {
+        const text = bytes.toString('latin1', start, end);
+        if (isAsking) answer = text;
+        else this.later.push(text);
+        this.isWaiting = false;
       },
       fail(error) {
         throw error;
       },
     });
+    isAsking = false;
     return answer;
+  }
+
+  /** As CLIENT UNBLOCK does. */
+  unblock(withError: boolean): void {
+    this.#lease.unblock(withError);
+  }
+
+  /** Its connection has ended, whatever it waits for. */
+  leave(): void {
+    this.#lease.abandon();
   }
 }
 
@@ -57,6 +78,8 @@ export interface Comparison {
   /** What is left of a reply before it is compared; default: all of it. */
   readonly normal?: (words: readonly string[], reply: string) => string;
   readonly options?: EngineOptions;
+  /** Settings of the engine other than Redis's defaults. */
+  readonly settings?: Partial<Settings>;
   /** Settings of the real server. */
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -72,12 +95,21 @@ const BATCH = 200;
 
 async function comparePart(
   server: TestRedis,
-  { random, rounds, next, normal = (_words, reply) => reply, options = {} }: Comparison,
+  {
+    random,
+    rounds,
+    next,
+    normal = (_words, reply) => reply,
+    options = {},
+    settings = {},
+  }: Comparison,
   protocol: 2 | 3,
 ): Promise<void> {
   await server.ask('FLUSHALL');
   await using wire: Wire = await server.connect({ protocol });
-  const client = new EngineClient(new Engine(options));
+  const engine = new Engine(options);
+  Object.assign(engine.settings, settings);
+  const client = new EngineClient(engine);
   client.protocol = protocol;
   const history: string[] = [];
   for (let done = 0; done < rounds; done += BATCH) {

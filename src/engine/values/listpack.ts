@@ -11,16 +11,16 @@ import type { Arena, Ref } from '../memory/arena.ts';
 import { parseInteger } from '../numbers.ts';
 import { writeInteger } from '../reply.ts';
 
-const HEAD_BYTES = 6;
-const END = 0xff;
+export const HEAD_BYTES = 6;
+export const END = 0xff;
 /** The count does not fit its field: it has to be counted. */
-const COUNT_UNKNOWN = 0xffff;
-const DIGITS_MAX = 20;
+export const COUNT_UNKNOWN = 0xffff;
+export const DIGITS_MAX = 20;
 /** Encoding and length backwards beside the content, at most. */
 export const OVERHEAD_BYTES_MAX = 10;
 
 /** Scratch for an integer's encoding and its digits. */
-const encoded: Buffer = Buffer.alloc(9);
+export const encoded: Buffer = Buffer.alloc(9);
 
 /** What an element is, filled by `read`. Good until the next is read or anything changes. */
 export class Element {
@@ -298,7 +298,7 @@ export class Listpack {
 
 const digits: Buffer = Buffer.alloc(DIGITS_MAX + 1);
 
-function isSame(
+export function isSame(
   bytes: Buffer,
   at: number,
   value: number | bigint | null,
@@ -316,7 +316,7 @@ function isSame(
 }
 
 /** Bytes of the string at `at`; -1: an integer is there. */
-function stringSize(bytes: Buffer, at: number): number {
+export function stringSize(bytes: Buffer, at: number): number {
   const first = bytes[at]!;
   if (first >> 6 === 0b10) return first & 0x3f;
   if (first >> 4 === 0b1110) return ((first & 0xf) << 8) | bytes[at + 1]!;
@@ -324,7 +324,7 @@ function stringSize(bytes: Buffer, at: number): number {
 }
 
 /** Bytes in front of a string's content. */
-function stringHead(first: number): number {
+export function stringHead(first: number): number {
   if (first === 0xf0) return 5;
   return first >> 4 === 0b1110 ? 2 : 1;
 }
@@ -336,7 +336,7 @@ function integerSize(first: number): number {
   return first === 0xf4 ? 9 : first - 0xf1 + 3;
 }
 
-function integerAt(bytes: Buffer, at: number): number | bigint {
+export function integerAt(bytes: Buffer, at: number): number | bigint {
   const first = bytes[at]!;
   if (first < 0x80) return first;
   if (first < 0xe0) {
@@ -350,20 +350,20 @@ function integerAt(bytes: Buffer, at: number): number | bigint {
 }
 
 /** All of an element, its length backwards included. */
-function entrySize(bytes: Buffer, at: number): number {
+export function entrySize(bytes: Buffer, at: number): number {
   const size = stringSize(bytes, at);
   const inner = size < 0 ? integerSize(bytes[at]!) : stringHead(bytes[at]!) + size;
   return inner + backSize(inner);
 }
 
-function backSize(inner: number): number {
+export function backSize(inner: number): number {
   if (inner < 128) return 1;
   if (inner < 16_384) return 2;
   if (inner < 2_097_152) return 3;
   return inner < 268_435_456 ? 4 : 5;
 }
 
-function writeBack(bytes: Buffer, start: number, inner: number): void {
+export function writeBack(bytes: Buffer, start: number, inner: number): void {
   let rest = inner;
   for (let at = start + backSize(inner) - 1; at >= start; at--) {
     bytes[at] = (rest & 127) | (at > start ? 128 : 0);
@@ -372,7 +372,7 @@ function writeBack(bytes: Buffer, start: number, inner: number): void {
 }
 
 /** Into `encoded`; how many bytes. */
-function writeStringHead(size: number): number {
+export function writeStringHead(size: number): number {
   if (size < 64) {
     encoded[0] = 0x80 | size;
     return 1;
@@ -387,7 +387,7 @@ function writeStringHead(size: number): number {
   return 5;
 }
 
-function writeIntegerEncoding(value: number | bigint): number {
+export function writeIntegerEncoding(value: number | bigint): number {
   if (typeof value === 'bigint') return writeBigEncoding(value);
   if (value >= 0 && value < 128) {
     encoded[0] = value;
@@ -399,17 +399,13 @@ function writeIntegerEncoding(value: number | bigint): number {
     encoded[1] = bits & 0xff;
     return 2;
   }
-  for (const [size, limit] of [
-    [2, 2 ** 15],
-    [3, 2 ** 23],
-    [4, 2 ** 31],
-  ] as const) {
-    if (value < -limit || value >= limit) continue;
-    encoded[0] = 0xf1 + size - 2;
-    encoded.writeIntLE(value, 1, size);
-    return size + 1;
-  }
-  return writeBigEncoding(BigInt(value));
+  if (value < -(2 ** 31) || value >= 2 ** 31) return writeBigEncoding(BigInt(value));
+  let size = 4;
+  if (value >= -(2 ** 15) && value < 2 ** 15) size = 2;
+  else if (value >= -(2 ** 23) && value < 2 ** 23) size = 3;
+  encoded[0] = 0xf1 + size - 2;
+  for (let i = 0, rest = value; i < size; i++, rest >>= 8) encoded[i + 1] = rest & 0xff;
+  return size + 1;
 }
 
 function writeBigEncoding(value: bigint): number {
