@@ -11,6 +11,8 @@ import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
+import { SET_COMMANDS } from './families/set.ts';
+import { SET_ALGEBRA_COMMANDS } from './families/set-algebra.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
@@ -32,6 +34,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_LCS_COMMANDS,
   STRING_NUMBER_COMMANDS,
   STRING_RANGE_COMMANDS,
+  SET_COMMANDS,
+  SET_ALGEBRA_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -22,7 +22,7 @@ export const OVERHEAD_BYTES_MAX = 10;
 /** Scratch for an integer's encoding and its digits. */
 const encoded: Buffer = Buffer.alloc(9);
 
-/** What an element is, filled by `read`. Good until the next is read or anything changes. */
+/** What an element is, filled by whoever has it. Good until the next is read or anything changes. */
 export class Element {
   /** Its bytes, of an integer its digits. */
   bytes: Buffer;
@@ -44,6 +44,14 @@ export class Element {
       typeof value === 'number'
         ? writeInteger(this.#digits, 0, value)
         : this.#digits.write(String(value), 'latin1');
+  }
+
+  /** What a blob holds, if it is a hash table's: the same for whoever reads it. */
+  setBlob(arena: Arena, ref: Ref): void {
+    this.integer = null;
+    this.bytes = arena.bufferOf(ref);
+    this.start = arena.startOf(ref);
+    this.end = this.start + arena.lengthOf(ref);
   }
 
   get text(): string {
