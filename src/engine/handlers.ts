@@ -6,6 +6,10 @@ import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
+import { HASH_COMMANDS } from './families/hash.ts';
+import { HASH_EXPIRY_COMMANDS } from './families/hash-expiry.ts';
+import { HASH_NUMBER_COMMANDS } from './families/hash-number.ts';
+import { HASH_PICK_COMMANDS } from './families/hash-pick.ts';
 import { KEY_COMMANDS } from './families/key.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
@@ -34,6 +38,10 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_LCS_COMMANDS,
   STRING_NUMBER_COMMANDS,
   STRING_RANGE_COMMANDS,
+  HASH_COMMANDS,
+  HASH_EXPIRY_COMMANDS,
+  HASH_NUMBER_COMMANDS,
+  HASH_PICK_COMMANDS,
   SET_COMMANDS,
   SET_ALGEBRA_COMMANDS,
   TRANSACTION_COMMANDS,

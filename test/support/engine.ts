@@ -96,7 +96,7 @@ async function comparePart(
 /** A reply whose bulk strings are in no order of their own, in one: as that of a hash table. */
 export function sortedReply(reply: string): string {
   return reply
-    .split(/(?=\$)/)
+    .split(/(?<=\n)(?=[$*])/)
     .sort()
     .join('');
 }

@@ -3,6 +3,7 @@ import type { Call } from '../call.ts';
 import { NOT_INTEGER } from '../errors.ts';
 
 export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
+export const OUT_OF_RANGE = 'ERR value is out of range';
 const NO_COUNT =
   'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
 /** One in so many or more is wanted: all are looked at. Below, picking again what was picked already costs less. */
