@@ -55,7 +55,8 @@ function isInNone(sets: readonly SetValue[]): boolean {
 function smallestFirst(sets: readonly (SetValue | null)[]): SetValue[] {
   const found = sets.filter((set) => set !== null);
   if (found.length < sets.length) return [];
-  return found.sort((a, b) => a.size - b.size);
+  // A set that is walked must not be looked into, and what it has in common with itself is known.
+  return [...new Set(found)].sort((a, b) => a.size - b.size);
 }
 
 function intersect(call: Call, sets: (SetValue | null)[]): SetValue {

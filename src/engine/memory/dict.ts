@@ -159,7 +159,7 @@ export class Dict {
     }
   }
 
-  /** Entries in no order until `visit` says true; then true. Nothing is added or removed meanwhile. */
+  /** Entries in no order until `visit` says true; then true. Nothing is added, removed or looked for meanwhile. */
   some(visit: (entry: number) => boolean): boolean {
     for (const heads of [this.#heads, this.#newHeads]) {
       for (let bucket = 0; bucket < heads.length; bucket++) {
