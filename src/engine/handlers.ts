@@ -7,6 +7,7 @@ import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { HASH_COMMANDS } from './families/hash.ts';
+import { HASH_COMBINED_COMMANDS } from './families/hash-combined.ts';
 import { HASH_EXPIRY_COMMANDS } from './families/hash-expiry.ts';
 import { HASH_NUMBER_COMMANDS } from './families/hash-number.ts';
 import { HASH_PICK_COMMANDS } from './families/hash-pick.ts';
@@ -39,6 +40,7 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_NUMBER_COMMANDS,
   STRING_RANGE_COMMANDS,
   HASH_COMMANDS,
+  HASH_COMBINED_COMMANDS,
   HASH_EXPIRY_COMMANDS,
   HASH_NUMBER_COMMANDS,
   HASH_PICK_COMMANDS,

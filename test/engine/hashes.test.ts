@@ -148,7 +148,7 @@ test('a listpack becomes a hash table when it does on a real server', async (con
 
 for (const [name, count] of [
   ['a listpack', 40],
-  ['a hash table', 300],
+  ['a hash table', 600],
 ] as const) {
   const names = Array.from({ length: count }, (_none, i) => `f${i}`);
   const fill = (): EngineClient => {
