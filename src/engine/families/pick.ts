@@ -6,6 +6,8 @@ export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
 export const OUT_OF_RANGE = 'ERR value is out of range';
 const NO_COUNT =
   'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807';
+/** Picks with repetition that one command may ask for: more would hold the loop for seconds and fill the memory. */
+const PICKS_MAX = 10_000_000;
 /** One in so many or more is wanted: all are looked at. Below, picking again what was picked already costs less. */
 const MANY = 3;
 
@@ -21,6 +23,7 @@ export function readSignedCount(call: Call, index: number): number | null {
   const count = call.integer(index);
   if (count === null) call.reply.error(NOT_INTEGER);
   else if (count === -(2n ** 63n)) call.reply.error(NO_COUNT);
+  else if (count < -PICKS_MAX) call.reply.error(OUT_OF_RANGE);
   else return Number(count);
   return null;
 }
