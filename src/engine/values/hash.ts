@@ -6,6 +6,7 @@
  * A slot says where a field is: a position in the listpack or an entry of the table. It is good until a field is added
  * or removed.
  */
+import { copyBytes } from '../../core/bytes.ts';
 import type { Arena } from '../memory/arena.ts';
 import { Dict, OWN } from '../memory/dict.ts';
 import type { Settings } from '../settings.ts';
@@ -244,7 +245,7 @@ export class HashValue implements Collection {
     }
     const before = dict.get(entry, VALUE);
     if (arena.lengthOf(before) === end - start) {
-      bytes.copy(arena.bufferOf(before), arena.startOf(before), start, end);
+      copyBytes(arena.bufferOf(before), arena.startOf(before), bytes, start, end);
       return false;
     }
     const after = arena.create(bytes, start, end);

@@ -7,6 +7,7 @@
  * A position is the offset of an element; 0: none. It is good until something before it changes. Everything here takes time
  * in proportion to the bytes, which is why it is for few.
  */
+import { copyBytes } from '../../core/bytes.ts';
 import type { Arena, Ref } from '../memory/arena.ts';
 import { parseInteger } from '../numbers.ts';
 import { writeInteger } from '../reply.ts';
@@ -268,6 +269,10 @@ export class Listpack {
     const content = value === null ? end - start : 0;
     const inner = head + content;
     const added = inner + backSize(inner);
+    if (added === removed) {
+      this.#write(position, head, bytes, start, content);
+      return;
+    }
     const before = this.byteLength;
     const after = before + added - removed;
     if (after > before) this.#setLength(after);
@@ -282,7 +287,7 @@ export class Listpack {
     const buffer = this.#arena.bufferOf(this.#ref);
     let at = this.#arena.startOf(this.#ref) + position;
     for (let i = 0; i < head; i++) buffer[at++] = encoded[i]!;
-    if (content > 0) bytes.copy(buffer, at, start, start + content);
+    copyBytes(buffer, at, bytes, start, start + content);
     at += content;
     writeBack(buffer, at, head + content);
   }
