@@ -169,14 +169,20 @@ export class Listpack {
     const bytes = this.#arena.bufferOf(this.#ref);
     const base = this.#arena.startOf(this.#ref);
     const value = end - start <= DIGITS_MAX ? parseInteger(other, start, end) : null;
+    const head = headOf(value, end - start);
     let passed = 0;
-    let at = position;
-    while (at !== 0 && bytes[base + at] !== END) {
+    let at = base + position;
+    if (position === 0) return 0;
+    for (let first = bytes[at]!; first !== END; first = bytes[at]!) {
       if (passed === 0) {
-        if (isSame(bytes, base + at, value, other, start, end)) return at;
+        const maySame = head < 0 || first === head;
+        if (maySame && isSame(bytes, at, value, other, start, end)) return at - base;
         passed = skip;
       } else passed--;
-      at += entrySize(bytes, base + at);
+      // Most are short strings and small numbers, whose size is in the first byte.
+      if (first < 0x80) at += 2;
+      else if (first < 0xc0) at += (first & 0x3f) + 2;
+      else at += entrySize(bytes, at);
     }
     return 0;
   }
@@ -310,6 +316,12 @@ export class Listpack {
 }
 
 const digits: Buffer = Buffer.alloc(DIGITS_MAX + 1);
+
+/** The byte that an element with this content begins with, if one byte says all; else -1. */
+function headOf(value: number | bigint | null, size: number): number {
+  if (value === null) return size < 64 ? 0x80 | size : -1;
+  return value >= 0 && value < 128 ? Number(value) : -1;
+}
 
 function isSame(
   bytes: Buffer,
