@@ -70,7 +70,7 @@ function hincrbyfloat(call: Call): void {
   hash.set(bytes, call.start(2), call.end(2), text, 0, text.length);
   call.changed(1, Notify.hash, 'hincrbyfloat');
   reply.bulk(text, 0, text.length);
-  rewriteSum(call, hash, text);
+  if (call.engine.isKept) rewriteSum(call, hash, text);
 }
 
 /** What the file gets has no arithmetic in it. Being set would make the field stay for ever, so it is told again. */

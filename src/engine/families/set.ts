@@ -153,7 +153,7 @@ function spop(call: Call): void {
   const slot = set.random();
   set.read(slot, member);
   call.reply.bulk(member.bytes, member.start, member.end);
-  call.rewrite('SREM', call.copyOf(1), copyOfMember());
+  if (call.engine.isKept) call.rewrite('SREM', call.copyOf(1), copyOfMember());
   set.removeAt(slot);
   call.changed(1, Notify.set, 'spop');
   if (set.size === 0) call.removeEmpty(1, entry);
@@ -207,6 +207,7 @@ function replyAll({ reply }: Call, set: SetValue): void {
 
 function takeSome(call: Call, set: SetValue, count: number): void {
   const key = call.copyOf(1);
+  const { isKept } = call.engine;
   call.reply.set(count);
   for (let left = count; left > 0; ) {
     const words: (string | Buffer)[] = ['SREM', key];
@@ -214,10 +215,10 @@ function takeSome(call: Call, set: SetValue, count: number): void {
       const slot = set.random();
       set.read(slot, member);
       call.reply.bulk(member.bytes, member.start, member.end);
-      words.push(copyOfMember());
+      if (isKept) words.push(copyOfMember());
       set.removeAt(slot);
     }
-    call.rewrite(...words);
+    if (isKept) call.rewrite(...words);
   }
 }
 
@@ -230,6 +231,12 @@ function keepSome(call: Call, entry: number, set: SetValue, count: number): void
     set.removeAt(slot);
   }
   replyAll(call, set);
+  if (call.engine.isKept) rewriteRemoval(call, set);
+  call.db.replaceObject(entry, kept);
+}
+
+/** The file gets that all of these are removed. */
+function rewriteRemoval(call: Call, set: SetValue): void {
   const key = call.copyOf(1);
   let words: (string | Buffer)[] = ['SREM', key];
   set.some(member, () => {
@@ -241,7 +248,6 @@ function keepSome(call: Call, entry: number, set: SetValue, count: number): void
     return false;
   });
   if (words.length > 2) call.rewrite(...words);
-  call.db.replaceObject(entry, kept);
 }
 
 function srandmember(call: Call): void {
