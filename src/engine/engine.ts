@@ -252,6 +252,7 @@ export class Engine implements Backend, KeyspaceOwner {
     const key = Buffer.from(this.arena.view(database.dict.keyOf(entry)));
     const isEmpty = hash.size === 0;
     if (isEmpty) database.remove(entry);
+    this.persistence?.writeFieldRemoval(database.index, key, names);
     this.onChanged(database, key, 0, key.length);
     this.notify(Notify.hash, 'hexpired', database, key, 0, key.length);
     if (isEmpty) this.notify(Notify.generic, 'del', database, key, 0, key.length);

@@ -116,6 +116,23 @@ test('events, changes, encodings and the file are those of a real server', async
   });
 });
 
+test('SPOP of the only member does what it does on a real server', async () => {
+  await compareEffects({
+    random: new Random(seedOfRun()),
+    rounds: 300,
+    next: (from) =>
+      from.pick([
+        ['SADD', 'a', 'x'],
+        ['SADD', 'a', 'x'],
+        ['SPOP', 'a'],
+        ['SPOP', 'a', '1'],
+        ['SPOP', 'a', '5'],
+        ['SPOP', 'a', '0'],
+      ]),
+    keys: ['a'],
+  });
+});
+
 for (const [name, values, settings] of [
   ['an intset', Array.from({ length: 40 }, (_none, i) => String(i)), {}],
   ['a hash table', Array.from({ length: 40 }, (_none, i) => `m${i}`), {}],
