@@ -18,15 +18,21 @@ export class ActiveExpiry {
   readonly #databases: () => readonly Database[];
   readonly #expireIfDue: (database: Database, entry: number) => boolean;
   isOn = true;
+  readonly #sweepFields: (database: Database) => boolean;
   #timer: NodeJS.Timeout | null = null;
 
-  /** `expireIfDue` removes the key if its time has come, and says so. */
+  /**
+   * `expireIfDue` removes the key if its time has come, and says so; `sweepFields` some fields of hashes, and says whether
+   * there are more.
+   */
   constructor(
     databases: () => readonly Database[],
     expireIfDue: (database: Database, entry: number) => boolean,
+    sweepFields: (database: Database) => boolean,
   ) {
     this.#databases = databases;
     this.#expireIfDue = expireIfDue;
+    this.#sweepFields = sweepFields;
   }
 
   /** Called when a key is given an expiry: as long as none has one there is nothing to do. */
@@ -50,7 +56,10 @@ export class ActiveExpiry {
       while (this.#sample(database) && performance.now() < end) {
         // Many were due: there are more.
       }
-      isWanted ||= database.expiringCount > 0;
+      while (this.#sweepFields(database) && performance.now() < end) {
+        // The same.
+      }
+      isWanted ||= database.expiringCount > 0 || database.fieldsExpiring.size > 0;
     }
     if (isWanted || !this.isOn) this.#wakeIn(performance.now() < end ? PERIOD_MS : BUSY_PERIOD_MS);
   }

@@ -1,18 +1,30 @@
 /** Which commands make a key as it is: what a rewritten append-only file says of it. */
+import { describeHash, describeSet, type Say } from './families/describe-members.ts';
 import { describeList } from './families/list-describe.ts';
 import type { Database } from './keyspace.ts';
 import { Kind } from './types.ts';
+import type { HashValue } from './values/hash.ts';
 import type { List } from './values/list.ts';
-
-type Say = (words: readonly (string | Buffer)[]) => void;
+import type { SetValue } from './values/set.ts';
 
 export function describe(database: Database, entry: number, say: Say): void {
   const key = Buffer.from(database.arena.view(database.dict.keyOf(entry)));
   const kind = database.kindOf(entry);
-  if (kind === Kind.list) describeList(key, database.objectOf(entry) as List, say);
-  else if (kind === Kind.string) {
-    const { bytes, start, end } = database.stringOf(entry);
-    say(['SET', key, bytes.subarray(start, end)]);
+  switch (kind) {
+    case Kind.string: {
+      const { bytes, start, end } = database.stringOf(entry);
+      say(['SET', key, bytes.subarray(start, end)]);
+      break;
+    }
+    case Kind.list:
+      describeList(key, database.objectOf(entry) as List, say);
+      break;
+    case Kind.set:
+      describeSet(database.objectOf(entry) as SetValue, key, say);
+      break;
+    case Kind.hash:
+      describeHash(database.objectOf(entry) as HashValue, key, say);
+      break;
   }
   if (database.expires(entry)) say(['PEXPIREAT', key, String(database.expiresAt(entry))]);
 }

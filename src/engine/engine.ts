@@ -17,6 +17,7 @@ import { Client } from './client.ts';
 import { EngineConfig } from './config.ts';
 import { OUT_OF_MEMORY } from './errors.ts';
 import { Eviction, POLICIES } from './evict.ts';
+import { sweepFields, takeDueFields } from './expired-fields.ts';
 import { handlers, isQuick } from './handlers.ts';
 import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
@@ -26,6 +27,7 @@ import { defaultSettings, type Settings } from './settings.ts';
 import { SlowLog } from './slow-log.ts';
 import type { Discarded } from './types.ts';
 import { Usage } from './usage.ts';
+import type { HashValue } from './values/hash.ts';
 import { Watches } from './watch.ts';
 
 export interface EngineOptions {
@@ -76,6 +78,7 @@ export class Engine implements Backend, KeyspaceOwner {
   readonly #expiry: ActiveExpiry = new ActiveExpiry(
     () => this.databases,
     (database, entry) => this.#expireIfDue(database, entry),
+    (database) => this.#sweepFields(database),
   );
   #garbage: Discarded[] = [];
   #isCollecting = false;
@@ -247,6 +250,24 @@ export class Engine implements Backend, KeyspaceOwner {
     this.notify(kind, event, database, bytes, start, end);
   }
 
+  /**
+   * Removes fields of a hash whose time has come, `limit` of them at most; false: the key went with the last. The cost
+   * is that of removing them one by one, all at once if a command is about to look at the hash.
+   */
+  expireFields(database: Database, entry: number, limit: number): boolean {
+    const hash = database.objectOf(entry) as HashValue;
+    const names = takeDueFields(hash, this.now, limit);
+    if (names.length === 0) return true;
+    const key = Buffer.from(this.arena.view(database.dict.keyOf(entry)));
+    const isEmpty = hash.size === 0;
+    if (isEmpty) database.remove(entry);
+    this.persistence?.writeFieldRemoval(database.index, key, names);
+    this.onChanged(database, key, 0, key.length);
+    this.notify(Notify.hash, 'hexpired', database, key, 0, key.length);
+    if (isEmpty) this.notify(Notify.generic, 'del', database, key, 0, key.length);
+    return !isEmpty;
+  }
+
   onChanged(database: Database, bytes: Buffer, start: number, end: number): void {
     if (!this.watches.isEmpty) this.watches.onChanged(database, bytes, start, end);
     if (this.blocked.count > 0) this.blocked.onChanged(database, bytes, start, end);
@@ -345,6 +366,13 @@ export class Engine implements Backend, KeyspaceOwner {
       this.blocked.deliver();
     }
     return true;
+  }
+
+  #sweepFields(database: Database): boolean {
+    this.now = this.#clock();
+    return sweepFields(database, this.now, (entry, limit) =>
+      this.expireFields(database, entry, limit),
+    );
   }
 
   /** Gives memory back a slice per turn of the loop, so that nobody waits for it. */

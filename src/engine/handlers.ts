@@ -6,6 +6,11 @@ import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
+import { HASH_COMMANDS } from './families/hash.ts';
+import { HASH_COMBINED_COMMANDS } from './families/hash-combined.ts';
+import { HASH_EXPIRY_COMMANDS } from './families/hash-expiry.ts';
+import { HASH_NUMBER_COMMANDS } from './families/hash-number.ts';
+import { HASH_PICK_COMMANDS } from './families/hash-pick.ts';
 import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { KEY_COMMANDS } from './families/key.ts';
 import { LIST_COMMANDS } from './families/list.ts';
@@ -14,6 +19,8 @@ import { LIST_SEARCH_COMMANDS } from './families/list-search.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
+import { SET_COMMANDS } from './families/set.ts';
+import { SET_ALGEBRA_COMMANDS } from './families/set-algebra.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
 import { QUICK_STRING_COMMANDS, STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
@@ -39,6 +46,13 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   LIST_COMMANDS,
   LIST_SEARCH_COMMANDS,
   LIST_MOVE_COMMANDS,
+  HASH_COMMANDS,
+  HASH_COMBINED_COMMANDS,
+  HASH_EXPIRY_COMMANDS,
+  HASH_NUMBER_COMMANDS,
+  HASH_PICK_COMMANDS,
+  SET_COMMANDS,
+  SET_ALGEBRA_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -69,6 +69,8 @@ export class Database {
   index: number;
   readonly arena: Arena;
   dict: Dict;
+  /** Entries of hashes with fields that expire, and of some that were such hashes. */
+  readonly fieldsExpiring: Set<number> = new Set();
   hits = 0;
   misses = 0;
   readonly #owner: KeyspaceOwner;
@@ -342,9 +344,17 @@ export class Database {
     this.#freeObjects = [];
     this.#expiring = new Int32Array(0);
     this.#expiringCount = 0;
+    this.fieldsExpiring.clear();
+  }
+
+  /** Fields of the hash at this entry expire from now on. */
+  expireFields(entry: number): void {
+    this.fieldsExpiring.add(entry);
+    this.#owner.onExpiring();
   }
 
   remove(entry: number): void {
+    if (this.fieldsExpiring.size > 0) this.fieldsExpiring.delete(entry);
     this.#freeValue(entry);
     this.clearExpiry(entry);
     this.dict.remove(entry);
@@ -425,6 +435,7 @@ export class Database {
     this.#objects[index] = object;
     this.dict.set(entry, VALUE, index);
     this.#setMeta(entry, object.kind, Encoding.raw);
+    if (object.nextExpiry !== undefined && object.nextExpiry !== Infinity) this.expireFields(entry);
   }
 
   #setMeta(entry: number, kind: number, encoding: number): void {

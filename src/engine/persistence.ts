@@ -12,6 +12,7 @@ import { Call } from './call.ts';
 import { Client } from './client.ts';
 import { describe } from './describe.ts';
 import type { Engine } from './engine.ts';
+import { describeRemoval } from './families/describe-members.ts';
 import type { Database } from './keyspace.ts';
 import type { FsyncPolicy, LogOwner } from './persist/append-log.ts';
 import type { LoadHost } from './persist/load.ts';
@@ -90,6 +91,11 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
   /** A key went though nobody asked: its time was over, or its place was needed. */
   writeRemoval(database: number, key: Buffer): void {
     this.store.log.appendWords(database, [REMOVAL, key]);
+  }
+
+  /** Fields of a hash went because their time was over. */
+  writeFieldRemoval(database: number, key: Buffer, fields: readonly Buffer[]): void {
+    describeRemoval(key, fields, (words) => this.store.log.appendWords(database, words));
   }
 
   /** True: the reply is kept until what was written is safe. */

@@ -44,4 +44,6 @@ export interface Collection extends Discarded {
   readonly bytes: number;
   /** Elements, as its length command counts them. */
   readonly size: number;
+  /** Of a hash: when the first of its fields expires, in milliseconds since 1970; Infinity: none does. */
+  readonly nextExpiry?: number;
 }

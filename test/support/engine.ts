@@ -124,3 +124,11 @@ async function comparePart(
     }
   }
 }
+
+/** A reply whose bulk strings are in no order of their own, in one: as that of a hash table. */
+export function sortedReply(reply: string): string {
+  return reply
+    .split(/(?<=\n)(?=[$*])/)
+    .sort()
+    .join('');
+}

@@ -8,7 +8,7 @@ import { KIND_NAMES } from '../types.ts';
 
 const COUNT = 10;
 /** Buckets looked at for so many elements wanted, at most: a table may be nearly empty. */
-const BUCKETS_PER_ELEMENT = 10;
+export const BUCKETS_PER_ELEMENT = 10;
 const CURSOR_MAX = 2 ** 32;
 
 export interface ScanOptions {
@@ -24,18 +24,33 @@ export interface ScanOptions {
 
 /** `at` is the cursor's argument; options follow. Null: wrong, and the client has been told. */
 export function readScan(call: Call, at: number, words: readonly string[]): ScanOptions | null {
-  const options = { cursor: 0, count: COUNT, pattern: null, type: null, noValues: false };
+  const cursor = readCursor(call, at);
+  return cursor === null ? null : readScanOptions(call, at, cursor, words);
+}
+
+/** Null: wrong, and the client has been told. */
+export function readCursor(call: Call, at: number): number | null {
   const text = call.text(at);
-  if (!/^\s*[+-]?\d+$/.test(text) || text.length > 20 || BigInt(text) > 2n ** 64n - 1n) {
+  if (!/^(?:[+-]?\d+)?$/.test(text) || text.length > 20 || BigInt(text) > 2n ** 64n - 1n) {
     call.reply.error(INVALID_CURSOR);
     return null;
   }
   // A cursor that is none of ours ends the scan or shows something twice; it can do no harm.
-  options.cursor = Number(BigInt.asUintN(64, BigInt(text)) % BigInt(CURSOR_MAX));
-  return readScanOptions(call, at + 1, words, options) ? options : null;
+  return Number(BigInt.asUintN(64, BigInt(text)) % BigInt(CURSOR_MAX));
 }
 
-function readScanOptions(
+/** What stands behind the cursor at `at`. Null: wrong, and the client has been told. */
+export function readScanOptions(
+  call: Call,
+  at: number,
+  cursor: number,
+  words: readonly string[],
+): ScanOptions | null {
+  const options = { cursor, count: COUNT, pattern: null, type: null, noValues: false };
+  return readWords(call, at + 1, words, options) ? options : null;
+}
+
+function readWords(
   call: Call,
   first: number,
   words: readonly string[],

@@ -169,6 +169,18 @@ export class Dict {
     }
   }
 
+  /** Entries in no order until `visit` says true; then true. Nothing is added, removed or looked for meanwhile. */
+  some(visit: (entry: number) => boolean): boolean {
+    for (const heads of [this.#heads, this.#newHeads]) {
+      for (let bucket = 0; bucket < heads.length; bucket++) {
+        for (let next = heads[bucket]!; next !== 0; next = this.get(next - 1, NEXT)) {
+          if (visit(next - 1)) return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /**
    * Some entries and the cursor of the next call, 0 when all were shown (https://redis.io/docs/latest/commands/scan/): what
    * is there from the first to the last call is shown at least once, whatever is added or removed between. The cursor counts in

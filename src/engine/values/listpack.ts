@@ -7,6 +7,7 @@
  * A position is the offset of an element; 0: none. It is good until something before it changes. Everything here takes time
  * in proportion to the bytes, which is why it is for few.
  */
+import { copyBytes } from '../../core/bytes.ts';
 import type { Arena, Ref } from '../memory/arena.ts';
 import { parseInteger } from '../numbers.ts';
 import { writeInteger } from '../reply.ts';
@@ -22,7 +23,7 @@ export const OVERHEAD_BYTES_MAX = 10;
 /** Scratch for an integer's encoding and its digits. */
 export const encoded: Buffer = Buffer.alloc(9);
 
-/** What an element is, filled by `read`. Good until the next is read or anything changes. */
+/** What an element is, filled by whoever has it. Good until the next is read or anything changes. */
 export class Element {
   /** Its bytes, of an integer its digits. */
   bytes: Buffer;
@@ -44,6 +45,14 @@ export class Element {
       typeof value === 'number'
         ? writeInteger(this.#digits, 0, value)
         : this.#digits.write(String(value), 'latin1');
+  }
+
+  /** What a blob holds, if it is a hash table's: the same for whoever reads it. */
+  setBlob(arena: Arena, ref: Ref): void {
+    this.integer = null;
+    this.bytes = arena.bufferOf(ref);
+    this.start = arena.startOf(ref);
+    this.end = this.start + arena.lengthOf(ref);
   }
 
   get text(): string {
@@ -160,14 +169,20 @@ export class Listpack {
     const bytes = this.#arena.bufferOf(this.#ref);
     const base = this.#arena.startOf(this.#ref);
     const value = end - start <= DIGITS_MAX ? parseInteger(other, start, end) : null;
+    const head = headOf(value, end - start);
     let passed = 0;
-    let at = position;
-    while (at !== 0 && bytes[base + at] !== END) {
+    let at = base + position;
+    if (position === 0) return 0;
+    for (let first = bytes[at]!; first !== END; first = bytes[at]!) {
       if (passed === 0) {
-        if (isSame(bytes, base + at, value, other, start, end)) return at;
+        const maySame = head < 0 || first === head;
+        if (maySame && isSame(bytes, at, value, other, start, end)) return at - base;
         passed = skip;
       } else passed--;
-      at += entrySize(bytes, base + at);
+      // Most are short strings and small numbers, whose size is in the first byte.
+      if (first < 0x80) at += 2;
+      else if (first < 0xc0) at += (first & 0x3f) + 2;
+      else at += entrySize(bytes, at);
     }
     return 0;
   }
@@ -260,6 +275,10 @@ export class Listpack {
     const content = value === null ? end - start : 0;
     const inner = head + content;
     const added = inner + backSize(inner);
+    if (added === removed) {
+      this.#write(position, head, bytes, start, content);
+      return;
+    }
     const before = this.byteLength;
     const after = before + added - removed;
     if (after > before) this.#setLength(after);
@@ -274,7 +293,7 @@ export class Listpack {
     const buffer = this.#arena.bufferOf(this.#ref);
     let at = this.#arena.startOf(this.#ref) + position;
     for (let i = 0; i < head; i++) buffer[at++] = encoded[i]!;
-    if (content > 0) bytes.copy(buffer, at, start, start + content);
+    copyBytes(buffer, at, bytes, start, start + content);
     at += content;
     writeBack(buffer, at, head + content);
   }
@@ -297,6 +316,12 @@ export class Listpack {
 }
 
 const digits: Buffer = Buffer.alloc(DIGITS_MAX + 1);
+
+/** The byte that an element with this content begins with, if one byte says all; else -1. */
+function headOf(value: number | bigint | null, size: number): number {
+  if (value === null) return size < 64 ? 0x80 | size : -1;
+  return value >= 0 && value < 128 ? Number(value) : -1;
+}
 
 export function isSame(
   bytes: Buffer,
