@@ -5,12 +5,19 @@ import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
+import { GEO_COMMANDS } from './families/geo.ts';
+import { GEO_SEARCH_COMMANDS } from './families/geo-search.ts';
 import { HYPERLOGLOG_COMMANDS } from './families/hyperloglog.ts';
 import { KEY_COMMANDS } from './families/key.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
+import { SORTED_SET_COMMANDS } from './families/sorted-set.ts';
+import { SORTED_SET_ALGEBRA_COMMANDS } from './families/sorted-set-algebra.ts';
+import { SORTED_SET_POP_COMMANDS } from './families/sorted-set-pop.ts';
+import { SORTED_SET_RANGE_COMMANDS } from './families/sorted-set-range.ts';
+import { SORTED_SET_SAMPLE_COMMANDS } from './families/sorted-set-sample.ts';
 import { STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
@@ -32,6 +39,13 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_LCS_COMMANDS,
   STRING_NUMBER_COMMANDS,
   STRING_RANGE_COMMANDS,
+  SORTED_SET_COMMANDS,
+  SORTED_SET_RANGE_COMMANDS,
+  SORTED_SET_POP_COMMANDS,
+  SORTED_SET_SAMPLE_COMMANDS,
+  SORTED_SET_ALGEBRA_COMMANDS,
+  GEO_COMMANDS,
+  GEO_SEARCH_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

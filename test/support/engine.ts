@@ -4,6 +4,7 @@ import { Command } from '../../src/commands/command.ts';
 import { CommandTable, checkArity, UNKNOWN } from '../../src/commands/lookup.ts';
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { EngineLease } from '../../src/engine/lease.ts';
+import type { Settings } from '../../src/engine/settings.ts';
 import { wrongNumberOfArguments } from '../../src/resp/errors.ts';
 import type { Random } from './random.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -59,6 +60,8 @@ export interface Comparison {
   readonly options?: EngineOptions;
   /** Settings of the real server. */
   readonly config?: Readonly<Record<string, string>>;
+  /** The same of the engine. */
+  readonly settings?: Partial<Settings>;
 }
 
 /** Plays the same commands to a real server and to an engine, in both protocols: every reply must be the same. */
@@ -72,12 +75,21 @@ const BATCH = 200;
 
 async function comparePart(
   server: TestRedis,
-  { random, rounds, next, normal = (_words, reply) => reply, options = {} }: Comparison,
+  {
+    random,
+    rounds,
+    next,
+    normal = (_words, reply) => reply,
+    options = {},
+    settings = {},
+  }: Comparison,
   protocol: 2 | 3,
 ): Promise<void> {
   await server.ask('FLUSHALL');
   await using wire: Wire = await server.connect({ protocol });
-  const client = new EngineClient(new Engine(options));
+  const engine = new Engine(options);
+  Object.assign(engine.settings, settings);
+  const client = new EngineClient(engine);
   client.protocol = protocol;
   const history: string[] = [];
   for (let done = 0; done < rounds; done += BATCH) {
