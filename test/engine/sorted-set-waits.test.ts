@@ -1,10 +1,8 @@
-/** Sorted sets: clients that wait, what goes to the file, and encodings beside those of a real server. */
+/** Sorted sets: clients that wait, and encodings beside those of a real server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from '../../src/commands/command.ts';
 import { CommandTable, UNKNOWN } from '../../src/commands/lookup.ts';
-import { Call } from '../../src/engine/call.ts';
-import { Client } from '../../src/engine/client.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { SortedSet } from '../../src/engine/values/sorted-set.ts';
 import { EngineClient } from '../support/engine.ts';
@@ -18,14 +16,6 @@ function commandOf(words: readonly string[]): Command {
   command.fill(words.map((word) => Buffer.from(word, 'latin1')));
   command.spec = TABLE.resolve(command)!;
   return command;
-}
-
-/** What the file gets: null, the command itself. */
-function written(engine: Engine, ...words: string[]): string[] | null | 'nothing' {
-  const call = new Call(engine);
-  engine.execute(call, commandOf(words), new Client(true));
-  if (call.dirty === 0) return 'nothing';
-  return call.rewritten === null ? null : call.rewritten.map((one) => one.join(' '));
 }
 
 /** A client that waits: everything it is told. */
@@ -56,22 +46,6 @@ test('whoever waits for a sorted set is served when it comes, in the order of co
   assert.deepEqual(third, []);
   client.ask(['ZINCRBY', 'b', '7', 'w']);
   assert.deepEqual(third, ['*3\r\n$1\r\nb\r\n$1\r\nw\r\n$1\r\n7\r\n']);
-});
-
-test('the file gets plain commands, and nothing where nothing changed', () => {
-  const engine = new Engine();
-  assert.equal(written(engine, 'ZADD', 'z', '1', 'a', '2', 'b', '3', 'c', '4', 'd'), null);
-  assert.equal(written(engine, 'ZADD', 'z', '1', 'a'), 'nothing');
-  assert.equal(written(engine, 'ZADD', 'z', 'GT', '0', 'a'), 'nothing');
-  assert.equal(written(engine, 'ZREM', 'z', 'none'), 'nothing');
-  assert.equal(written(engine, 'ZPOPMIN', 'z', '0'), 'nothing');
-  assert.equal(written(engine, 'ZREMRANGEBYSCORE', 'z', '7', '8'), 'nothing');
-  assert.equal(written(engine, 'ZUNIONSTORE', 'none', '1', 'none'), 'nothing');
-  assert.deepEqual(written(engine, 'BZPOPMIN', 'none', 'z', '0'), ['ZPOPMIN z']);
-  assert.deepEqual(written(engine, 'ZMPOP', '1', 'z', 'MAX', 'COUNT', '2'), ['ZPOPMAX z 2']);
-  assert.deepEqual(written(engine, 'GEOADD', 'g', 'CH', '13.361389', '38.115556', 'Palermo'), [
-    'ZADD g CH 3479099956230698 Palermo',
-  ]);
 });
 
 test('WITHSCORE of Redis 7.2 gives the rank and the score', () => {

@@ -290,6 +290,7 @@ function store(call: Call, wish: Search, found: readonly Found[]): void {
   result.joinPack();
   const event = wish.form.isOpen ? 'geosearchstore' : 'georadiusstore';
   storeSortedSet(call, wish.target, result, event);
+  if (found.length > 0) call.dirty = found.length;
 }
 
 function georadius(call: Call): void {

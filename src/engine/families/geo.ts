@@ -101,7 +101,7 @@ function geoadd(call: Call): void {
     scores[i] = encode(point.longitude, point.latitude, STEP_MAX);
   }
   addScores(call, scores, first + 2, 3, count, flags);
-  if (call.dirty > 0) rewriteAdd(call, scores, first);
+  if (call.dirty > 0 && call.engine.isKept) rewriteAdd(call, scores, first);
 }
 
 /** The file gets scores, which need no formulas when they are read. */

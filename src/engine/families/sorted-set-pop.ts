@@ -65,6 +65,7 @@ function take(
   }
   set.removeRun(isMax ? set.at(set.size - count) : set.first(), count);
   call.changed(key, Notify.zset, isMax ? 'zpopmax' : 'zpopmin');
+  call.dirty = count;
   if (set.size === 0) call.removeEmpty(key, call.write(key));
 }
 
@@ -106,7 +107,7 @@ function popOrWait(call: Call, isMax: boolean): void {
   call.reply.array(3);
   call.reply.bulk(call.bytes, call.start(key), call.end(key));
   take(call, key, setAt(call, key), 1, isMax, false);
-  call.rewrite(isMax ? 'ZPOPMAX' : 'ZPOPMIN', call.copyOf(key));
+  if (call.engine.isKept) call.rewrite(isMax ? 'ZPOPMAX' : 'ZPOPMIN', call.copyOf(key));
 }
 
 /** What ZMPOP asks for behind its number of keys. */
@@ -172,7 +173,8 @@ function takeMany(call: Call, key: number, { isMax, count }: ManyWish): void {
   call.reply.bulk(call.bytes, call.start(key), call.end(key));
   call.reply.array(taken);
   take(call, key, set, taken, isMax, true);
-  call.rewrite(isMax ? 'ZPOPMAX' : 'ZPOPMIN', call.copyOf(key), String(taken));
+  if (call.engine.isKept)
+    call.rewrite(isMax ? 'ZPOPMAX' : 'ZPOPMIN', call.copyOf(key), String(taken));
 }
 
 export const SORTED_SET_POP_COMMANDS: Readonly<Record<string, Handler>> = {

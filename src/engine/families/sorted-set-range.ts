@@ -368,6 +368,7 @@ function removeRange(call: Call, by: number, event: string): void {
   if (range.count > 0) {
     set.removeRun(range.place, range.count);
     call.changed(1, Notify.zset, event);
+    call.dirty = range.count;
     if (set.size === 0) call.removeEmpty(1, entry);
   }
   call.reply.integer(range.count);

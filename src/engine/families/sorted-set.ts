@@ -121,7 +121,10 @@ export function addScores(
     else reply.double(scores[i]!);
   }
   const event = (flags & INCR) !== 0 ? 'zincr' : 'zadd';
-  if (added + updated > 0) call.changed(1, Notify.zset, event);
+  if (added + updated > 0) {
+    call.changed(1, Notify.zset, event);
+    call.dirty = added + updated;
+  }
   if ((flags & INCR) === 0) reply.integer((flags & CH) !== 0 ? added + updated : added);
 }
 
@@ -180,7 +183,10 @@ function zrem(call: Call): void {
     set.removeRun(place, 1);
     removed++;
   }
-  if (removed > 0) call.changed(1, Notify.zset, 'zrem');
+  if (removed > 0) {
+    call.changed(1, Notify.zset, 'zrem');
+    call.dirty = removed;
+  }
   if (set.size === 0) call.removeEmpty(1, entry);
   call.reply.integer(removed);
 }
