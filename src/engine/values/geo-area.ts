@@ -1,9 +1,12 @@
 /** Circles and boxes on earth, and which cells of the map cover them. */
 import { Cell, encode, LATITUDE_MAX, LONGITUDE_MAX, neighbour, STEP_MAX } from './geohash.ts';
+import { arcsine, cosine, sine } from './trigonometry.ts';
 
 const EARTH_RADIUS_METERS = 6_372_797.560_856;
 /** Half the circumference of the map, in metres. */
 const MERCATOR_MAX = 20_037_726.37;
+/** By how much a rough distance may be wrong. */
+const TOLERANCE: number = 1 + 1e-9;
 const RADIANS: number = Math.PI / 180;
 /** Beyond these latitudes cells are narrow, so bigger ones are taken. */
 const NARROW_LATITUDE = 66;
@@ -11,6 +14,17 @@ const NARROWER_LATITUDE = 80;
 
 /** Metres along the surface of a ball, by the haversine formula. */
 export function distanceBetween(lon1: number, lat1: number, lon2: number, lat2: number): number {
+  const v = sine((lon2 * RADIANS - lon1 * RADIANS) / 2);
+  if (v === 0) return latitudeDistance(lat1, lat2);
+  const lat1Radians = lat1 * RADIANS;
+  const lat2Radians = lat2 * RADIANS;
+  const u = sine((lat2Radians - lat1Radians) / 2);
+  const a = u * u + cosine(lat1Radians) * cosine(lat2Radians) * v * v;
+  return 2 * EARTH_RADIUS_METERS * arcsine(Math.sqrt(a));
+}
+
+/** The same, but for the last digits: to leave out what is too far. */
+function roughDistance(lon1: number, lat1: number, lon2: number, lat2: number): number {
   const v = Math.sin((lon2 * RADIANS - lon1 * RADIANS) / 2);
   if (v === 0) return latitudeDistance(lat1, lat2);
   const lat1Radians = lat1 * RADIANS;
@@ -22,6 +36,11 @@ export function distanceBetween(lon1: number, lat1: number, lon2: number, lat2: 
 
 function latitudeDistance(lat1: number, lat2: number): number {
   return EARTH_RADIUS_METERS * Math.abs(lat2 * RADIANS - lat1 * RADIANS);
+}
+
+function isWithin(limit: number, lon1: number, lat1: number, lon2: number, lat2: number): boolean {
+  if (roughDistance(lon1, lat1, lon2, lat2) > limit * TOLERANCE) return false;
+  return distanceBetween(lon1, lat1, lon2, lat2) <= limit;
 }
 
 /** A circle, or a box whose sides are along the map's, around a place. */
@@ -38,14 +57,18 @@ export class Area {
 
   /** The distance of a place from the middle, in metres; -1: it is outside. */
   distanceTo(longitude: number, latitude: number): number {
-    if (!this.isBox) {
-      const distance = distanceBetween(this.longitude, this.latitude, longitude, latitude);
-      return distance > this.radius * this.unit ? -1 : distance;
+    if (this.isBox) {
+      if (latitudeDistance(latitude, this.latitude) > (this.height * this.unit) / 2) return -1;
+      const half = (this.width * this.unit) / 2;
+      if (!isWithin(half, longitude, latitude, this.longitude, latitude)) return -1;
+      return distanceBetween(this.longitude, this.latitude, longitude, latitude);
     }
-    if (latitudeDistance(latitude, this.latitude) > (this.height * this.unit) / 2) return -1;
-    const across = distanceBetween(longitude, latitude, this.longitude, latitude);
-    if (across > (this.width * this.unit) / 2) return -1;
-    return distanceBetween(this.longitude, this.latitude, longitude, latitude);
+    const limit = this.radius * this.unit;
+    if (roughDistance(this.longitude, this.latitude, longitude, latitude) > limit * TOLERANCE) {
+      return -1;
+    }
+    const distance = distanceBetween(this.longitude, this.latitude, longitude, latitude);
+    return distance > limit ? -1 : distance;
   }
 
   /** The cells that cover it, as first score and first score behind, in the order in which they are searched. */
