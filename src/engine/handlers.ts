@@ -6,6 +6,8 @@ import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
+import { GEO_COMMANDS } from './families/geo.ts';
+import { GEO_SEARCH_COMMANDS } from './families/geo-search.ts';
 import { HASH_COMMANDS } from './families/hash.ts';
 import { HASH_COMBINED_COMMANDS } from './families/hash-combined.ts';
 import { HASH_EXPIRY_COMMANDS } from './families/hash-expiry.ts';
@@ -22,6 +24,11 @@ import { SERVER_COMMANDS } from './families/server.ts';
 import { SET_COMMANDS } from './families/set.ts';
 import { SET_ALGEBRA_COMMANDS } from './families/set-algebra.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
+import { SORTED_SET_COMMANDS } from './families/sorted-set.ts';
+import { SORTED_SET_ALGEBRA_COMMANDS } from './families/sorted-set-algebra.ts';
+import { SORTED_SET_POP_COMMANDS } from './families/sorted-set-pop.ts';
+import { SORTED_SET_RANGE_COMMANDS } from './families/sorted-set-range.ts';
+import { SORTED_SET_SAMPLE_COMMANDS } from './families/sorted-set-sample.ts';
 import { QUICK_STRING_COMMANDS, STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
@@ -53,6 +60,13 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   HASH_PICK_COMMANDS,
   SET_COMMANDS,
   SET_ALGEBRA_COMMANDS,
+  SORTED_SET_COMMANDS,
+  SORTED_SET_RANGE_COMMANDS,
+  SORTED_SET_POP_COMMANDS,
+  SORTED_SET_SAMPLE_COMMANDS,
+  SORTED_SET_ALGEBRA_COMMANDS,
+  GEO_COMMANDS,
+  GEO_SEARCH_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

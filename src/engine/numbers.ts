@@ -108,6 +108,8 @@ export function doubleText(value: number): string {
 /** JavaScript rounds what lies in the middle away from zero, C to the even digit. */
 function roundedToEven(value: number): string {
   const text = value.toExponential(DIGITS - 1);
+  const exponent = Number(text.slice(text.indexOf('e') + 1));
+  if (!mayBeMiddle(value, exponent) && !mayBeMiddle(value, exponent - 1)) return text;
   const longer = value.toExponential(DIGITS);
   if (!/5e/.test(longer)) return text;
   const [digits = '', power] = value.toExponential(EXACT_DIGITS).split('e');
@@ -115,6 +117,15 @@ function roundedToEven(value: number): string {
   const isMiddle = /^50*$/.test(digits.slice(head));
   const isEven = Number(digits[head - 1]) % 2 === 0;
   return isMiddle && isEven ? `${digits.slice(0, head)}e${power}` : text;
+}
+
+/**
+ * In the middle between two numbers of 17 digits, the first of them 10^exponent, is only what has one decimal more: what is an
+ * odd number of so many halves of halves.
+ */
+function mayBeMiddle(value: number, exponent: number): boolean {
+  const halves = value * 2 ** (DIGITS - exponent);
+  return Number.isInteger(halves) && halves % 2 !== 0;
 }
 
 /** More than any middle has. */

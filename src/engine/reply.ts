@@ -16,6 +16,7 @@ const DIGITS_MAX = 20;
 const STAR = 0x2a;
 const DOLLAR = 0x24;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 const PERCENT = 0x25;
 const TILDE = 0x7e;
 const ANGLE = 0x3e;
@@ -121,10 +122,18 @@ export class Reply {
     else this.integer(value ? 1 : 0);
   }
 
-  /** As Redis writes a double: the shortest digits that give the same number again. */
+  /** As `doubleText` writes it; for RESP2 a bulk string. */
   double(value: number): void {
-    if (this.protocol === 3) this.raw(`,${doubleText(value)}\r\n`);
-    else this.bulkText(doubleText(value));
+    if (this.protocol === 2) this.#bulkDouble(value);
+    else if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#head(COMMA, value);
+    else this.raw(`,${doubleText(value)}\r\n`);
+  }
+
+  #bulkDouble(value: number): void {
+    if (value >= 0 && value < 10 && Number.isInteger(value) && !Object.is(value, -0)) {
+      this.raw('$1\r\n0\r\n');
+      this.bytes[this.length - 3] = ZERO + value;
+    } else this.bulkText(doubleText(value));
   }
 
   /** Text for people; `bytes` is UTF-8. */

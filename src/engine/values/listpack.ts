@@ -147,6 +147,13 @@ export class Listpack {
     element.end = element.start + size;
   }
 
+  /** The number that is there, without its digits; null: a string is. */
+  integerAt(position: number): number | bigint | null {
+    const bytes = this.#arena.bufferOf(this.#ref);
+    const at = this.#arena.startOf(this.#ref) + position;
+    return stringSize(bytes, at) < 0 ? integerAt(bytes, at) : null;
+  }
+
   equals(position: number, other: Buffer, start: number, end: number): boolean {
     const bytes = this.#arena.bufferOf(this.#ref);
     const at = this.#arena.startOf(this.#ref) + position;
