@@ -82,8 +82,6 @@ export interface Comparison {
   readonly settings?: Partial<Settings>;
   /** Settings of the real server. */
   readonly config?: Readonly<Record<string, string>>;
-  /** The same of the engine. */
-  readonly settings?: Partial<Settings>;
 }
 
 /** Plays the same commands to a real server and to an engine, in both protocols: every reply must be the same. */
