@@ -125,6 +125,14 @@ export class Database {
     return entry;
   }
 
+  /** The same for a command that asks about the key, not for what it holds: it does not count as used. */
+  look(bytes: Buffer, start: number, end: number): number {
+    const entry = this.find(bytes, start, end);
+    if (entry < 0) this.misses++;
+    else this.hits++;
+    return entry;
+  }
+
   /** The same for a command that writes: no hit, no miss. */
   write(bytes: Buffer, start: number, end: number): number {
     const entry = this.find(bytes, start, end);

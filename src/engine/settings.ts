@@ -24,7 +24,7 @@ export function defaultSettings(): Settings {
     setMaxIntsetEntries: 512,
     setMaxListpackEntries: 0,
     setMaxListpackValue: 64,
-    zsetMaxListpackEntries: 0,
+    zsetMaxListpackEntries: 128,
     zsetMaxListpackValue: 64,
     streamNodeMaxBytes: 4096,
     streamNodeMaxEntries: 100,

@@ -97,7 +97,7 @@ function mayExpire({ db }: Call, entry: number, at: number, condition: Condition
 function remainingIn(ms: number, isAbsolute: boolean): Handler {
   return (call) => {
     const { db, reply, now } = call;
-    const entry = db.find(call.bytes, call.start(1), call.end(1));
+    const entry = db.look(call.bytes, call.start(1), call.end(1));
     if (entry < 0) {
       reply.integer(-2);
       return;

@@ -28,8 +28,7 @@ function exists(call: Call): void {
 }
 
 function type(call: Call): void {
-  // It does not count as a use of the key.
-  const entry = call.db.find(call.bytes, call.start(1), call.end(1));
+  const entry = call.db.look(call.bytes, call.start(1), call.end(1));
   call.reply.status(entry < 0 ? 'none' : KIND_NAMES[call.db.kindOf(entry)]!);
 }
 

@@ -179,6 +179,8 @@ function popSome(call: Call): void {
   }
   const { size } = set;
   if (count >= size) {
+    // Redis reads it as a union of one, which counts.
+    call.db.hits++;
     replyAll(call, set);
     call.changed(1, Notify.set, 'spop');
     call.rewrite('DEL', call.copyOf(1));
