@@ -31,6 +31,8 @@ export interface WaitWish {
   readonly nothing: Nothing;
   /** What a client is told whose key went away or became another kind; without it he goes on waiting. */
   readonly gone?: string;
+  /** What is run again; default: the command itself. */
+  readonly command?: Command;
 }
 
 /** A longer time is none to `setTimeout`. */
@@ -51,7 +53,7 @@ class Waiting {
 
   constructor(client: Client, command: Command, wish: WaitWish, sink: Sink) {
     this.client = client;
-    this.command = command.copy();
+    this.command = wish.command ?? command.copy();
     this.wish = wish;
     this.sink = sink;
     this.deadline = performance.now() + wish.timeoutMs;
@@ -147,12 +149,12 @@ export class Blocked {
     if (isWanted || this.#attached > 0) this.#ready.set(name, line);
   }
 
-  /** A database has become another one: what is waited for may be there now. */
+  /** A database was emptied or has become another one: what is waited for may be there now, or gone. */
   onSwapped(database: Database): void {
     for (const line of this.#lines.values()) {
       const { name, key } = line;
       if (line.database !== database.index) continue;
-      if (database.find(key, 0, key.length) >= 0) this.#ready.set(name, line);
+      if (database.find(key, 0, key.length) >= 0 || this.#attached > 0) this.#ready.set(name, line);
     }
   }
 

@@ -161,6 +161,19 @@ export class Call {
     this.engine.notify(kind, event, this.db, this.bytes, start, end);
   }
 
+  /**
+   * The value of the key at this argument changed in what neither WATCH nor those who wait look at: the groups of a
+   * stream. An event of null: none.
+   */
+  altered(index: number, kind: number, event: string | null): void {
+    this.dirty++;
+    const { engine, db, bytes } = this;
+    engine.persistence?.onChanged(db, bytes, this.start(index), this.end(index));
+    if (event !== null) {
+      engine.notify(kind, event, db, bytes, this.start(index), this.end(index));
+    }
+  }
+
   /** Removes the key at this argument, whose value became empty. */
   removeEmpty(index: number, entry: number): void {
     this.db.remove(entry);

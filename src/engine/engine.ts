@@ -196,6 +196,7 @@ export class Engine implements Backend, KeyspaceOwner {
   flush(database: Database): void {
     this.watches.onFlushed(database, (key) => database.find(key, 0, key.length) >= 0);
     database.flush();
+    this.blocked.onSwapped(database);
     this.persistence?.onReset();
   }
 

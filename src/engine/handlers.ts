@@ -29,6 +29,11 @@ import { SORTED_SET_ALGEBRA_COMMANDS } from './families/sorted-set-algebra.ts';
 import { SORTED_SET_POP_COMMANDS } from './families/sorted-set-pop.ts';
 import { SORTED_SET_RANGE_COMMANDS } from './families/sorted-set-range.ts';
 import { SORTED_SET_SAMPLE_COMMANDS } from './families/sorted-set-sample.ts';
+import { STREAM_COMMANDS } from './families/stream.ts';
+import { STREAM_CLAIM_COMMANDS } from './families/stream-claim.ts';
+import { STREAM_GROUP_COMMANDS } from './families/stream-group.ts';
+import { STREAM_INFO_COMMANDS } from './families/stream-info.ts';
+import { STREAM_READ_COMMANDS } from './families/stream-read.ts';
 import { QUICK_STRING_COMMANDS, STRING_COMMANDS } from './families/string.ts';
 import { STRING_LCS_COMMANDS } from './families/string-lcs.ts';
 import { STRING_NUMBER_COMMANDS } from './families/string-number.ts';
@@ -67,6 +72,11 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   SORTED_SET_ALGEBRA_COMMANDS,
   GEO_COMMANDS,
   GEO_SEARCH_COMMANDS,
+  STREAM_COMMANDS,
+  STREAM_READ_COMMANDS,
+  STREAM_GROUP_COMMANDS,
+  STREAM_CLAIM_COMMANDS,
+  STREAM_INFO_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -156,6 +156,14 @@ export class Reply {
     this.length = at;
   }
 
+  /** Bytes of the protocol in front of what was written since `openArray`. */
+  insert(place: number, text: string): void {
+    this.#reserve(text.length);
+    this.bytes.copyWithin(place + text.length, place, this.length);
+    this.bytes.write(text, place, 'latin1');
+    this.length += text.length;
+  }
+
   append(source: Buffer, start: number, end: number): void {
     this.#reserve(end - start);
     copyBytes(this.bytes, this.length, source, start, end);
@@ -180,12 +188,13 @@ export class Reply {
     this.#closeHead(place, this.protocol === 3 ? TILDE : STAR, count);
   }
 
+  /** Of pairs: in RESP3 a map; in RESP2 an array, and whoever writes a pair begins an array of two. */
+  closePairs(place: number, count: number): void {
+    this.#closeHead(place, this.protocol === 3 ? PERCENT : STAR, count);
+  }
+
   #closeHead(place: number, type: number, count: number): void {
-    const head = `${String.fromCharCode(type)}${count}\r\n`;
-    this.#reserve(head.length);
-    this.bytes.copyWithin(place + head.length, place, this.length);
-    this.bytes.write(head, place, 'latin1');
-    this.length += head.length;
+    this.insert(place, `${String.fromCharCode(type)}${count}\r\n`);
   }
 
   #head(type: number, value: number): void {

@@ -1,5 +1,9 @@
 /** What HELP of a command with subcommands says. */
+import type { Call } from '../call.ts';
 import type { Reply } from '../reply.ts';
+
+/** Of an argument inside an error. */
+const SHOWN_MAX = 128;
 
 /** Lines in pairs: how it is written, and, indented, what it does. */
 export function replyHelp(reply: Reply, name: string, lines: readonly string[]): void {
@@ -11,4 +15,12 @@ export function replyHelp(reply: Reply, name: string, lines: readonly string[]):
   ];
   reply.array(all.length);
   for (const line of all) reply.status(line);
+}
+
+/** A subcommand that is known, with arguments that make no sense. */
+export function wrongSubcommand(call: Call): void {
+  const [container = ''] = call.command.spec.name.split('|');
+  const shown = call.text(1).slice(0, SHOWN_MAX).replace(/\0.*/s, '');
+  const text = `unknown subcommand or wrong number of arguments for '${shown}'`;
+  call.reply.error(`ERR ${text}. Try ${container.toUpperCase()} HELP.`);
 }

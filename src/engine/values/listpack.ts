@@ -116,6 +116,15 @@ export class Listpack {
     return this.#byte(after) === END ? 0 : after;
   }
 
+  /** The position `count` elements further on, which must be there or be the end; 0: it is the end. */
+  skip(position: number, count: number): number {
+    const bytes = this.#arena.bufferOf(this.#ref);
+    const base = this.#arena.startOf(this.#ref);
+    let at = base + position;
+    for (let i = 0; i < count; i++) at += entrySize(bytes, at);
+    return bytes[at] === END ? 0 : at - base;
+  }
+
   previous(position: number): number {
     return position === HEAD_BYTES ? 0 : this.#before(position);
   }
@@ -207,6 +216,11 @@ export class Listpack {
     this.append(digits, 0, end);
   }
 
+  replaceInteger(position: number, value: number): void {
+    const end = writeInteger(digits, 0, value);
+    this.replace(position, digits, 0, end);
+  }
+
   /** Puts an element where another one, or the end, is. `bytes` are not those of this listpack. */
   insert(position: number, bytes: Buffer, start: number, end: number): void {
     this.#splice(position, 0, bytes, start, end);
@@ -291,7 +305,9 @@ export class Listpack {
     if (after > before) this.#setLength(after);
     const buffer = this.#arena.bufferOf(this.#ref);
     const base = this.#arena.startOf(this.#ref);
-    buffer.copyWithin(base + position + added, base + position + removed, base + before);
+    if (after !== before) {
+      buffer.copyWithin(base + position + added, base + position + removed, base + before);
+    }
     if (after < before) this.#setLength(after);
     this.#write(position, head, bytes, start, content);
   }
