@@ -28,7 +28,7 @@ class Generator {
     if (roll < 38) return ['XDEL', from.pick(KEYS), ...this.#ids(from)];
     if (roll < 42) return ['XTRIM', from.pick(KEYS), ...trim(from, this.#id(from))];
     if (roll < 50) return this.#range(from);
-    if (roll < 53) return [from.pick(['XLEN', 'TYPE']), from.pick(KEYS)];
+    if (roll < 53) return ['XLEN', from.pick(KEYS)];
     if (roll < 58) return this.#read(from);
     if (roll < 70) return this.#readGroup(from);
     if (roll < 74) return ['XACK', from.pick(KEYS), from.pick(GROUPS), ...this.#ids(from)];
