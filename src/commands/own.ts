@@ -57,6 +57,14 @@ export const TRANSACTION: Readonly<
   select: 'select',
 };
 
+/** Words that frame the commands of an append-only file. */
+export const FILE_WORDS = {
+  select: 'SELECT',
+  begin: 'MULTI',
+  run: 'EXEC',
+  remove: 'DEL',
+} as const;
+
 export const MULTI_NAME = 'multi';
 export const DISCARD_NAME = 'discard';
 export const UNWATCH_NAME = 'unwatch';

@@ -7,11 +7,12 @@
  */
 import type { Sink } from '../backend/backend.ts';
 import type { Command } from '../commands/command.ts';
+import { FILE_WORDS } from '../commands/own.ts';
 import type { Flushable } from '../core/tick.ts';
 import { Call } from './call.ts';
 import { Client } from './client.ts';
-import { describe } from './describe.ts';
 import type { Engine } from './engine.ts';
+import { describe } from './families/describe.ts';
 import { describeRemoval } from './families/describe-members.ts';
 import type { Database } from './keyspace.ts';
 import type { FsyncPolicy, LogOwner } from './persist/append-log.ts';
@@ -84,13 +85,20 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
   /** A command was run and has changed something. */
   write({ command, db, rewritten }: Call): void {
     const { log } = this.store;
-    if (rewritten === null) log.append(db.index, command.bytes, command.start, command.end);
-    else for (const words of rewritten) log.appendWords(db.index, words);
+    if (rewritten === null) {
+      log.append(db.index, command.bytes, command.start, command.end);
+      return;
+    }
+    // Several that came of one are kept together, or a crash could leave a half of it.
+    const isWhole = rewritten.length === 1 || log.isInTransaction;
+    if (!isWhole) log.beginTransaction();
+    for (const words of rewritten) log.appendWords(db.index, words);
+    if (!isWhole) log.endTransaction();
   }
 
   /** A key went though nobody asked: its time was over, or its place was needed. */
   writeRemoval(database: number, key: Buffer): void {
-    this.store.log.appendWords(database, [REMOVAL, key]);
+    this.store.log.appendWords(database, [FILE_WORDS.remove, key]);
   }
 
   /** Fields of a hash went because their time was over. */
@@ -167,5 +175,3 @@ export class Persistence implements LoadHost, LogOwner, Flushable {
 }
 
 const MINUS = 0x2d;
-
-const REMOVAL = 'DEL';

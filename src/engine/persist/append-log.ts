@@ -8,6 +8,7 @@
  * nothing that was told.
  */
 import { close, closeSync, fdatasync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { FILE_WORDS } from '../../commands/own.ts';
 import { ByteQueue } from '../../core/bytes.ts';
 import { encodeWords } from '../../resp/frame.ts';
 
@@ -59,6 +60,10 @@ export class AppendLog {
     this.#close();
   }
 
+  get isInTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
   /** What comes until `endTransaction` is one. */
   beginTransaction(): void {
     this.#inTransaction = true;
@@ -67,7 +72,7 @@ export class AppendLog {
 
   endTransaction(): void {
     this.#inTransaction = false;
-    if (this.#transactionCount > 0) this.#say(['EXEC']);
+    if (this.#transactionCount > 0) this.#say([FILE_WORDS.run]);
   }
 
   /** Writes what waits; with `always` it is on the disk afterwards. */
@@ -114,10 +119,10 @@ export class AppendLog {
   }
 
   #open(database: number): void {
-    if (this.#inTransaction && this.#transactionCount++ === 0) this.#say(['MULTI']);
+    if (this.#inTransaction && this.#transactionCount++ === 0) this.#say([FILE_WORDS.begin]);
     if (database === this.#database) return;
     this.#database = database;
-    this.#say(['SELECT', String(database)]);
+    this.#say([FILE_WORDS.select, String(database)]);
   }
 
   #close(): void {

@@ -11,6 +11,7 @@
  */
 import { closeSync, fdatasync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { FILE_WORDS } from '../../commands/own.ts';
 import { ByteQueue } from '../../core/bytes.ts';
 import { encodeWords } from '../../resp/frame.ts';
 import type { Database } from '../keyspace.ts';
@@ -178,7 +179,7 @@ class Run {
         const [number, name] = this.#pending.pop()!;
         const database = this.#host.databases[number]!;
         const key = Buffer.from(name, 'latin1');
-        this.#say(number, [REMOVAL, key]);
+        this.#say(number, [FILE_WORDS.remove, key]);
         const entry = database.dict.find(key, 0, key.length);
         if (entry >= 0) this.#write(database, entry);
       }
@@ -213,7 +214,7 @@ class Run {
   #say(database: number, words: readonly (string | Buffer)[]): void {
     if (database !== this.#selected) {
       this.#selected = database;
-      this.#append(['SELECT', String(database)]);
+      this.#append([FILE_WORDS.select, String(database)]);
     }
     this.#append(words);
   }
@@ -239,5 +240,3 @@ class Run {
     this.#onEnd(error instanceof Error ? error : new Error(String(error)), 0);
   }
 }
-
-const REMOVAL = 'DEL';

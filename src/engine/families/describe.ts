@@ -1,13 +1,14 @@
 /** Which commands make a key as it is: what a rewritten append-only file says of it. */
-import { describeHash, describeSet, type Say } from './families/describe-members.ts';
-import { describeList } from './families/list-describe.ts';
-import { describeStream } from './families/stream-describe.ts';
-import type { Database } from './keyspace.ts';
-import { Kind } from './types.ts';
-import type { HashValue } from './values/hash.ts';
-import type { List } from './values/list.ts';
-import type { SetValue } from './values/set.ts';
-import type { Stream } from './values/stream.ts';
+
+import type { Database } from '../keyspace.ts';
+import { Kind } from '../types.ts';
+import type { HashValue } from '../values/hash.ts';
+import type { List } from '../values/list.ts';
+import type { SetValue } from '../values/set.ts';
+import type { Stream } from '../values/stream.ts';
+import { describeHash, describeSet, type Say } from './describe-members.ts';
+import { describeList } from './list-describe.ts';
+import { describeStream } from './stream-describe.ts';
 
 export function describe(database: Database, entry: number, say: Say): void {
   const key = Buffer.from(database.arena.view(database.dict.keyOf(entry)));
