@@ -1,12 +1,14 @@
 /** Which commands make a key as it is: what a rewritten append-only file says of it. */
 import { describeHash, describeSet, type Say } from './families/describe-members.ts';
 import { describeList } from './families/list-describe.ts';
+import { describeSortedSet } from './families/sorted-set-describe.ts';
 import { describeStream } from './families/stream-describe.ts';
 import type { Database } from './keyspace.ts';
 import { Kind } from './types.ts';
 import type { HashValue } from './values/hash.ts';
 import type { List } from './values/list.ts';
 import type { SetValue } from './values/set.ts';
+import type { SortedSet } from './values/sorted-set.ts';
 import type { Stream } from './values/stream.ts';
 
 export function describe(database: Database, entry: number, say: Say): void {
@@ -23,6 +25,9 @@ export function describe(database: Database, entry: number, say: Say): void {
       break;
     case Kind.set:
       describeSet(database.objectOf(entry) as SetValue, key, say);
+      break;
+    case Kind.zset:
+      describeSortedSet(key, database.objectOf(entry) as SortedSet, say);
       break;
     case Kind.hash:
       describeHash(database.objectOf(entry) as HashValue, key, say);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from '../../src/commands/command.ts';
 import { CommandTable, UNKNOWN } from '../../src/commands/lookup.ts';
+import { describe } from '../../src/engine/describe.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { Kind, type KindNumber } from '../../src/engine/types.ts';
 import type { Element } from '../../src/engine/values/listpack.ts';
@@ -93,6 +94,23 @@ class Words implements Members {
     return true;
   }
 }
+
+test('what a rewritten file says of a sorted set makes the same one', () => {
+  const client = new EngineClient(new Engine());
+  for (let i = 0; i < 300; i++) client.ask(['ZADD', 'z', String(i / 3), `m${i}`]);
+  client.ask(['ZADD', 'z', '-inf', 'first', '1e300', 'last']);
+  client.ask(['ZADD', 'small', '1.5', 'a', '4611686018427387904', 'b']);
+  const other = new EngineClient(new Engine());
+  const [database] = client.engine.databases;
+  for (const key of ['z', 'small']) {
+    const entry = database!.find(Buffer.from(key), 0, key.length);
+    describe(database!, entry, (words) =>
+      assert.equal(other.ask(words), `:${(words.length - 2) / 2}\r\n`),
+    );
+    const everything = ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
+    assert.equal(other.ask(everything), client.ask(everything));
+  }
+});
 
 test('sets are operands whose members all have the score 1', async (context) => {
   const random = new Random(seedOfRun());
