@@ -147,7 +147,7 @@ function command(from: Random): string[] {
 function rounded(reply: string): string {
   return reply
     .replace(/\$\d+\r\n(?=\d+\.\d)/g, '')
-    .replace(/\d+\.\d+(e[-+]\d+)?/g, (text) => Number(text).toPrecision(15));
+    .replace(/\d+\.\d+(e[-+]\d+)?/g, (text) => Number(text).toPrecision(12));
 }
 
 test('places, distances and searches are what a real server says', async (context) => {

@@ -5,9 +5,11 @@ import { Kind } from '../types.ts';
 import type { HashValue } from '../values/hash.ts';
 import type { List } from '../values/list.ts';
 import type { SetValue } from '../values/set.ts';
+import type { SortedSet } from '../values/sorted-set.ts';
 import type { Stream } from '../values/stream.ts';
 import { describeHash, describeSet, type Say } from './describe-members.ts';
 import { describeList } from './list-describe.ts';
+import { describeSortedSet } from './sorted-set-describe.ts';
 import { describeStream } from './stream-describe.ts';
 
 export function describe(database: Database, entry: number, say: Say): void {
@@ -24,6 +26,9 @@ export function describe(database: Database, entry: number, say: Say): void {
       break;
     case Kind.set:
       describeSet(database.objectOf(entry) as SetValue, key, say);
+      break;
+    case Kind.zset:
+      describeSortedSet(key, database.objectOf(entry) as SortedSet, say);
       break;
     case Kind.hash:
       describeHash(database.objectOf(entry) as HashValue, key, say);

@@ -13,6 +13,9 @@ const LIMIT_NEGATIVE = "ERR LIMIT can't be negative";
 /** The score of every member of a set. */
 const SET_SCORE = 1;
 
+/** Members of a result whose memory is given back at once; more, a slice at a time. */
+const RELEASED_AT_ONCE_MAX = 64;
+
 /** Of the member that is looked at; the set it is put into reads its own. */
 const element: Element = new Element();
 
@@ -241,7 +244,8 @@ function show(call: Call, wish: Wish, operation: Operation): void {
     reply.bulk(element.bytes, element.start, element.end);
     if (withScores) reply.double(result.scoreAt(place));
   }
-  call.engine.discard(result);
+  if (result.size <= RELEASED_AT_ONCE_MAX) result.release(Infinity);
+  else call.engine.discard(result);
 }
 
 function store(call: Call, wish: Wish, operation: Operation): void {

@@ -27,9 +27,7 @@ function sortPart<T>(
   const end = behind;
   while (end - start >= SMALL) {
     swap(items, start, pivotOf(items, start, end - start, compare));
-    const parts = partition(items, start, end, compare);
-    if (parts === null) break;
-    const [low, high] = parts;
+    const [low, high] = partition(items, start, end, compare);
     if (low > 1 && start < wanted) sortPart(items, start, start + low, wanted, compare);
     start = end - high;
     if (high <= 1 || start >= wanted) return;
@@ -66,42 +64,34 @@ function median<T>(items: T[], a: number, b: number, c: number, compare: Compare
   return compare(items[a]!, items[c]!) < 0 ? a : c;
 }
 
-/**
- * Around the element at `start`: less, equal, more. How many are less and how many more; null: nothing was exchanged, so it is
- * likely to be sorted already.
- */
+/** Around the element at `start`: less, equal, more. How many are less and how many more. */
 function partition<T>(
   items: T[],
   start: number,
   end: number,
   compare: Compare<T>,
-): [number, number] | null {
+): [number, number] {
   // Equal ones gather at both ends: below a, above d.
   let a = start + 1;
   let b = a;
   let c = end - 1;
   let d = c;
-  let isSwapped = false;
   while (true) {
     for (; b <= c; b++) {
       const order = compare(items[b]!, items[start]!);
       if (order > 0) break;
       if (order < 0) continue;
-      isSwapped = true;
       swap(items, a++, b);
     }
     for (; b <= c; c--) {
       const order = compare(items[c]!, items[start]!);
       if (order < 0) break;
       if (order > 0) continue;
-      isSwapped = true;
       swap(items, c, d--);
     }
     if (b > c) break;
     swap(items, b++, c--);
-    isSwapped = true;
   }
-  if (!isSwapped) return null;
   swapRun(items, start, b, Math.min(a - start, b - a));
   swapRun(items, b, end, Math.min(d - c, end - d - 1));
   return [b - a, d - c];

@@ -1,9 +1,13 @@
-/** Sorted sets: clients that wait, and encodings beside those of a real server. */
+/** Sorted sets: clients that wait, sets among the operands, and encodings beside those of a real server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from '../../src/commands/command.ts';
 import { CommandTable, UNKNOWN } from '../../src/commands/lookup.ts';
+import { describe } from '../../src/engine/describe.ts';
 import { Engine } from '../../src/engine/engine.ts';
+import { Kind, type KindNumber } from '../../src/engine/types.ts';
+import type { Element } from '../../src/engine/values/listpack.ts';
+import type { Members } from '../../src/engine/values/members.ts';
 import type { SortedSet } from '../../src/engine/values/sorted-set.ts';
 import { EngineClient } from '../support/engine.ts';
 import { Random, seedOfRun } from '../support/random.ts';
@@ -60,6 +64,104 @@ test('WITHSCORE of Redis 7.2 gives the rank and the score', () => {
     "-ERR wrong number of arguments for 'zrank' command\r\n",
   );
 });
+
+/** A set as commands on sorted sets see one. */
+class Words implements Members {
+  readonly kind: KindNumber = Kind.set;
+  readonly encoding = 'hashtable';
+  readonly bytes = 0;
+  readonly words: Set<string> = new Set();
+
+  get size(): number {
+    return this.words.size;
+  }
+
+  has(bytes: Buffer, start: number, end: number): boolean {
+    return this.words.has(bytes.toString('latin1', start, end));
+  }
+
+  some(element: Element, visit: () => boolean): boolean {
+    for (const word of this.words) {
+      element.bytes = Buffer.from(word, 'latin1');
+      element.start = 0;
+      element.end = element.bytes.length;
+      if (visit()) return true;
+    }
+    return false;
+  }
+
+  release(): boolean {
+    return true;
+  }
+}
+
+test('what a rewritten file says of a sorted set makes the same one', () => {
+  const client = new EngineClient(new Engine());
+  for (let i = 0; i < 300; i++) client.ask(['ZADD', 'z', String(i / 3), `m${i}`]);
+  client.ask(['ZADD', 'z', '-inf', 'first', '1e300', 'last']);
+  client.ask(['ZADD', 'small', '1.5', 'a', '4611686018427387904', 'b']);
+  const other = new EngineClient(new Engine());
+  const [database] = client.engine.databases;
+  for (const key of ['z', 'small']) {
+    const entry = database!.find(Buffer.from(key), 0, key.length);
+    describe(database!, entry, (words) =>
+      assert.equal(other.ask(words), `:${(words.length - 2) / 2}\r\n`),
+    );
+    const everything = ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
+    assert.equal(other.ask(everything), client.ask(everything));
+  }
+});
+
+test('sets are operands whose members all have the score 1', async (context) => {
+  const random = new Random(seedOfRun());
+  context.diagnostic(`seed ${random.seed}`);
+  await using server = await startRedis();
+  const engine = new Engine();
+  const client = new EngineClient(engine);
+  const sets = ['s', 't'].map((key) => {
+    const words = new Words();
+    engine.databases[0]!.addObject(Buffer.from(key), 0, 1, words);
+    return { key, words };
+  });
+  for (let i = 0; i < 1000; i++) {
+    const member = random.chance(50) ? `m${random.below(9)}` : String(random.below(9));
+    if (random.chance(25)) {
+      const { key, words } = random.pick(sets);
+      words.words.add(member);
+      await server.ask('SADD', key, member);
+      continue;
+    }
+    const words = operation(random, member);
+    assert.equal(client.ask(words), await server.ask(...words), words.join(' '));
+  }
+});
+
+function operation(random: Random, member: string): string[] {
+  const keys = Array.from({ length: random.between(1, 3) }, () =>
+    random.pick(['s', 't', 'a', 'b']),
+  );
+  const weights = random.chance(50) ? [] : ['WEIGHTS', ...keys.map(() => String(random.below(5)))];
+  const operands = [String(keys.length), ...keys];
+  switch (random.below(6)) {
+    case 0:
+      return ['ZADD', random.pick(['a', 'b']), String(random.below(5)), member];
+    case 1:
+      return ['ZUNION', ...operands, ...weights, 'WITHSCORES'];
+    case 2:
+      return ['ZINTER', ...operands, ...weights, 'WITHSCORES'];
+    case 3:
+      return ['ZDIFF', ...operands, 'WITHSCORES'];
+    case 4:
+      return ['ZINTERCARD', ...operands, 'LIMIT', String(random.below(4))];
+    default:
+      return [
+        random.pick(['ZUNIONSTORE', 'ZINTERSTORE']),
+        random.pick(['a', 'b']),
+        ...operands,
+        ...weights,
+      ];
+  }
+}
 
 test('what is a listpack and what is not, and what DUMP holds of it, is as in a real server', async (context) => {
   const random = new Random(seedOfRun());
