@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from '../../src/commands/command.ts';
 import { CommandTable, UNKNOWN } from '../../src/commands/lookup.ts';
-import { describe } from '../../src/engine/describe.ts';
+import { describe } from '../../src/engine/families/describe.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import { Kind, type KindNumber } from '../../src/engine/types.ts';
 import type { Element } from '../../src/engine/values/listpack.ts';
