@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { crossFindings } from './checks.ts';
 import type { Config } from './config.ts';
 import type { Finding, Shape } from './faults.ts';
-import { findingsOf, withoutLaterKinds } from './faults.ts';
+import { findingsOf } from './faults.ts';
 import type { Resources } from './resources.ts';
 import { configSchema } from './schema.ts';
 
@@ -17,7 +17,7 @@ export function checkValue(raw: unknown, resources: Resources): Checked {
   const across = crossFindings(raw, resources.folder);
   if (result.success && across.length === 0) return { config: result.data, findings: null };
   const own = result.success ? [] : findingsOf(result.error.issues, raw, inputShape(schema));
-  return { config: null, findings: withoutLaterKinds([...own, ...across], raw) };
+  return { config: null, findings: [...own, ...across] };
 }
 
 /** The schema as editors see it (draft 7, which all of them know). */

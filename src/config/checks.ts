@@ -4,6 +4,7 @@
  * hears about its missing upstream in the same breath.
  */
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { CommandTable } from '../commands/lookup.ts';
 import { faultOfRule } from '../session/users.ts';
 import { canonicalAddress, isLoopback, parseAddress, parseServer } from './address.ts';
@@ -33,6 +34,13 @@ export function crossFindings(raw: unknown, folder: string): Finding[] {
         (name) => name,
       ),
     ]),
+    ...upstreamFindings(raw, folder),
+  ];
+}
+
+function upstreamFindings(raw: unknown, folder: string): Finding[] {
+  return [
+    ...embedded(raw, folder),
     ...entries(raw, ['upstreams']).flatMap((path) => [
       ...servers(raw, path, folder),
       ...ofOtherKind(raw, path, folder),
@@ -52,12 +60,37 @@ function emptyMappings(raw: unknown): Finding[] {
   });
 }
 
+/** All clients must see one engine, and each worker is a thread with memory of its own. */
+function embedded(raw: unknown, folder: string): Finding[] {
+  const upstreams = entries(raw, ['upstreams']).filter((path) => isEmbedded(raw, path));
+  const workers = valueAt(raw, ['workers']);
+  const isOver = upstreams.length > 0 && typeof workers === 'number' && workers > 1;
+  const reason = `found ${workers}, allowed 1: the engine of ${formatPath(upstreams[0] ?? [])} is in one worker, and all clients must see it`;
+  return [
+    ...(isOver ? [{ path: ['workers'], at: 'value', reason } as const] : []),
+    ...repeats(
+      upstreams.map((path) => [...path, 'dir']),
+      raw,
+      (dir) => resolve(folder, dir),
+    ),
+  ];
+}
+
+function isEmbedded(raw: unknown, upstream: Path): boolean {
+  return valueAt(raw, [...upstream, 'kind']) === 'embedded';
+}
+
+function automaticWorkers(raw: unknown): number {
+  const isOne = entries(raw, ['upstreams']).some((path) => isEmbedded(raw, path));
+  return isOne ? 1 : availableParallelism();
+}
+
 /** Workers count for themselves: each gets a part, and a part is at least one. */
 function concurrency(raw: unknown, listener: Path): Finding[] {
   const path = [...listener, 'concurrency'];
   const places = valueAt(raw, path);
   const workers = valueAt(raw, ['workers']);
-  const count = workers === 'auto' ? availableParallelism() : workers;
+  const count = workers === 'auto' ? automaticWorkers(raw) : workers;
   if (typeof places !== 'number' || typeof count !== 'number' || places >= count) return [];
   const listen = valueAt(raw, [...listener, 'listen']);
   // One worker alone serves a path.
@@ -205,11 +238,32 @@ function servers(raw: unknown, upstream: Path, folder: string): Finding[] {
   return [...repeats(paths, raw, read), ...repeats(credentials, raw, read), ...strangers];
 }
 
-/** Keys that only one kind of upstream has. */
+/** What is said of connections to servers, and of what stands at their other end. */
+const KEYS_OF_SERVERS = [
+  'servers',
+  'username',
+  'password',
+  'credentials',
+  'database',
+  'tls',
+  'connections',
+  'dedicated_max',
+  'connect_timeout',
+  'op_timeout',
+  'flush',
+  'connection_rate',
+  'health_check',
+  'outlier_detection',
+  'retry',
+  'limits',
+] as const;
+
+/** Keys that not every kind of upstream has. */
 const KEYS_OF_KIND: Readonly<Record<string, readonly string[]>> = {
-  shards: ['distribution', 'ring', 'hash_tags'],
-  cluster: ['read_policy', 'zone', 'redirects_max', 'topology'],
-  sentinel: ['service', 'read_policy', 'zone', 'redirects_max', 'topology'],
+  shards: [...KEYS_OF_SERVERS, 'distribution', 'ring', 'hash_tags'],
+  cluster: [...KEYS_OF_SERVERS, 'read_policy', 'zone', 'redirects_max', 'topology'],
+  sentinel: [...KEYS_OF_SERVERS, 'service', 'read_policy', 'zone', 'redirects_max', 'topology'],
+  embedded: ['dir', 'appendonly', 'max_memory', 'eviction', 'databases', 'notify_keyspace_events'],
 };
 /** Kinds whose `servers` only tell which there are. */
 const LEARNING: readonly string[] = ['cluster', 'sentinel'];
@@ -232,6 +286,7 @@ function ofOtherKind(raw: unknown, upstream: Path, folder: string): Finding[] {
     });
   return [
     ...strangers,
+    ...(kind === 'embedded' ? [] : needsServers(raw, upstream)),
     ...(LEARNING.includes(kind) ? seeds(raw, upstream, folder, kind) : []),
     ...(kind === 'cluster' ? oneDatabase(raw, upstream) : []),
     ...(kind === 'sentinel' ? serviceName(raw, upstream) : []),
@@ -249,6 +304,11 @@ function seeds(raw: unknown, upstream: Path, folder: string, kind: string): Find
     const who = kind === 'cluster' ? 'seeds of a cluster' : 'Sentinels';
     return [{ path, at: 'value', reason: `found ${what}, allowed host:port: ${who}` }];
   });
+}
+
+function needsServers(raw: unknown, upstream: Path): Finding[] {
+  if (hasKey(raw, upstream, 'servers')) return [];
+  return [{ path: [...upstream, 'servers'], at: 'value', reason: 'is missing, allowed a list' }];
 }
 
 function oneDatabase(raw: unknown, upstream: Path): Finding[] {

@@ -146,8 +146,11 @@ export type ReadPolicy =
 
 /** What is not of its kind (`distribution` of a cluster) has its default. */
 export interface UpstreamConfig {
-  readonly kind: 'shards' | 'cluster' | 'sentinel';
-  /** In the order of the file; at least one, no duplicates. Of a cluster: its seeds; else of a service: its Sentinels. */
+  readonly kind: 'shards' | 'cluster' | 'sentinel' | 'embedded';
+  /**
+   * In the order of the file; no duplicates, and at least one, but none of an embedded engine. Of a cluster: its seeds; of
+   * a service: its Sentinels.
+   */
   readonly servers: readonly ServerConfig[];
   readonly distribution: Distribution;
   readonly ring: RingConfig;
@@ -172,6 +175,34 @@ export interface UpstreamConfig {
   readonly cluster: FleetConfig | null;
   /** Null: of another kind. */
   readonly sentinel: SentinelConfig | null;
+  /** Null: of another kind. */
+  readonly embedded: EmbeddedConfig | null;
+}
+
+export type AppendSync = 'always' | 'everysec' | 'no';
+
+export const EVICTION_POLICIES = [
+  'noeviction',
+  'allkeys-lru',
+  'allkeys-lfu',
+  'allkeys-random',
+  'volatile-lru',
+  'volatile-lfu',
+  'volatile-random',
+  'volatile-ttl',
+] as const;
+export type EvictionPolicy = (typeof EVICTION_POLICIES)[number];
+
+export interface EmbeddedConfig {
+  /** Absolute; null: memory only. */
+  readonly dir: string | null;
+  readonly appendSync: AppendSync;
+  /** 0: unlimited. */
+  readonly maxMemoryBytes: number;
+  readonly eviction: EvictionPolicy;
+  readonly databases: number;
+  /** In Redis's letters; empty: none. */
+  readonly notifyKeyspaceEvents: string;
 }
 
 /** What a primary that Sentinels watch has. */

@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, and how it is told. */
 import type * as z from 'zod';
 import { oneOf, wrong } from './fields.ts';
-import { isLaterKey, LATER_KINDS, NOT_AVAILABLE } from './later.ts';
+import { isLaterKey, NOT_AVAILABLE } from './later.ts';
 import { nearest } from './nearest.ts';
 
 export type Path = readonly (string | number)[];
@@ -110,20 +110,6 @@ function allowedAt(shape: Shape): string {
   if (shape.type === 'array') return 'a list';
   if (shape.properties === undefined) return 'a mapping from names to what they mean';
   return `a mapping with ${oneOf(Object.keys(shape.properties))}`;
-}
-
-/** Below an upstream of a later kind keys mean what this version does not know; one fault says it all. */
-export function withoutLaterKinds(findings: readonly Finding[], raw: unknown): Finding[] {
-  const kindOf = (path: Path): unknown => valueAt(raw, [...path.slice(0, 2), 'kind']);
-  return findings.flatMap((finding): Finding[] => {
-    const { path } = finding;
-    const kind = path[0] === 'upstreams' && path.length > 2 ? kindOf(path) : undefined;
-    if (typeof kind !== 'string' || !LATER_KINDS.has(kind)) return [finding];
-    if (path.length > 3 || path[2] !== 'kind') return [];
-    return [
-      { ...finding, reason: `${kind} is ${NOT_AVAILABLE}; allowed shards, cluster or sentinel` },
-    ];
-  });
 }
 
 function shapeAt(shape: Shape, path: Path): Shape {

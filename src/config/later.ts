@@ -5,9 +5,6 @@
 
 export const NOT_AVAILABLE = 'not available in this version';
 
-/** Kinds of upstreams. Nothing else below such an upstream is judged. */
-export const LATER_KINDS: ReadonlySet<string> = new Set(['embedded']);
-
 /** Keys by the mapping they stand in; `*` is any name or index. */
 const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': ['caches', 'http', 'functions', 'gateways'],

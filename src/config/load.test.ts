@@ -191,10 +191,37 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
     ['f.yaml:9:1 caches: not available in this version'],
   ],
   [
-    'a kind of a later version silences what stands below it',
-    GOOD.replace('shards\n', 'embedded\n    service: m\n    bogus: 1\n'),
+    'an engine in the process has no servers, and none of what is said of them',
+    GOOD.replace('shards\n', 'embedded\n    op_timeout: 1s\n    ring: {}\n'),
     [
-      'f.yaml:7:11 upstreams.main.kind: embedded is not available in this version; allowed shards, cluster or sentinel',
+      'f.yaml:8:5 upstreams.main.op_timeout: says nothing of kind embedded: it belongs to kind shards, cluster or sentinel',
+      'f.yaml:9:5 upstreams.main.ring: says nothing of kind embedded: it belongs to kind shards',
+      'f.yaml:10:5 upstreams.main.servers: says nothing of kind embedded: it belongs to kind shards, cluster or sentinel',
+    ],
+  ],
+  [
+    'other kinds have nothing of an engine in the process',
+    GOOD.replace('shards\n', 'shards\n    max_memory: 1mb\n    dir: ./data\n'),
+    [
+      'f.yaml:8:5 upstreams.main.max_memory: says nothing of kind shards: it belongs to kind embedded',
+      'f.yaml:9:5 upstreams.main.dir: says nothing of kind shards: it belongs to kind embedded',
+    ],
+  ],
+  [
+    'several workers would each have an engine of their own',
+    'workers: 2\nlisteners: { a: { listen: "127.0.0.1:1", routes: [{ prefix: "", upstream: main }] } }\nupstreams: { main: { kind: embedded } }\n',
+    [
+      'f.yaml:1:10 workers: found 2, allowed 1: the engine of upstreams.main is in one worker, and all clients must see it',
+    ],
+  ],
+  [
+    'two engines cannot keep their data in one folder, and other kinds need servers',
+    'listeners: { a: { listen: "127.0.0.1:1", routes: [{ prefix: "", upstream: one }] } }\nupstreams:\n  one: { kind: embedded, dir: data, eviction: lru }\n  two: { kind: embedded, dir: ./data, notify_keyspace_events: Kq }\n  three: { kind: cluster }\n',
+    [
+      'f.yaml:3:47 upstreams.one.eviction: found "lru", allowed noeviction, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random or volatile-ttl',
+      'f.yaml:4:31 upstreams.two.dir: "./data" is already used by upstreams.one.dir',
+      'f.yaml:4:63 upstreams.two.notify_keyspace_events: found "Kq", allowed letters of Ag$lshzxeKEtmdn, or nothing',
+      'f.yaml:5:3 upstreams.three.servers: is missing, allowed a list',
     ],
   ],
   [
@@ -290,7 +317,7 @@ const WRONG: readonly [name: string, text: string, faults: readonly string[]][] 
   [
     'what is missing is placed at what it is missing from',
     GOOD.replace('    kind: shards\n', ''),
-    ['f.yaml:6:3 upstreams.main.kind: is missing, allowed shards, cluster or sentinel'],
+    ['f.yaml:6:3 upstreams.main.kind: is missing, allowed shards, cluster, sentinel or embedded'],
   ],
   [
     'a mapping where a list belongs',

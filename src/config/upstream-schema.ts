@@ -17,6 +17,7 @@ import type {
   UpstreamLimits,
   UpstreamTlsConfig,
 } from './config.ts';
+import { embeddedFields, embeddedOf } from './embedded-schema.ts';
 import {
   choice,
   duration,
@@ -36,23 +37,23 @@ const COUNT_MAX = 1_000_000;
 const GB = 1024 ** 3;
 /** Small enough to try a limit out, large enough for an ordinary command. */
 const SIZE_MIN = 64;
-/** Kinds this version can run; contract names of later ones are listed in `later.ts`. */
-const KINDS = ['shards', 'cluster', 'sentinel'] as const;
+const KINDS = ['shards', 'cluster', 'sentinel', 'embedded'] as const;
 
 type Fields = z.output<ReturnType<typeof upstreamFields>>;
 
 function upstreamFields(resources: Resources) {
   return z.strictObject({
     kind: choice(
-      'What stands behind: `shards` are plain servers that share the keys; `cluster` is a Redis Cluster; `sentinel` is a primary with replicas that Sentinels watch.',
+      'What stands behind: `shards` are plain servers that share the keys; `cluster` is a Redis Cluster; `sentinel` is a primary with replicas that Sentinels watch; `embedded` is an engine in this process.',
       KINDS,
     ),
     servers: z
       .array(weightedServer('A server.', resources))
       .min(1)
       .describe(
-        'The servers, `host:port` or `host:port=weight`; of a cluster some, which know the rest; of a service its Sentinels, not its servers.',
-      ),
+        'The servers, `host:port` or `host:port=weight`; of a cluster some, which know the rest; of a service its Sentinels, not its servers. Needed by every kind but embedded.',
+      )
+      .optional(),
     ...placementFields(),
     username: text('User to authenticate as.', 'text', '.').optional(),
     password: exchangeableSecret('Password to authenticate with.', resources).optional(),
@@ -81,6 +82,7 @@ function upstreamFields(resources: Resources) {
     retry: retrySchema(),
     limits: limitsSchema(),
     ...fleetFields(),
+    ...embeddedFields(),
   });
 }
 
@@ -89,7 +91,7 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
     const fleet = { ...fleetOf(value), auth: authOf(value), credentials: value.credentials };
     return {
       kind: value.kind,
-      servers: withAuth(value.servers, value.credentials, authOf(value)),
+      servers: withAuth(value.servers ?? [], value.credentials, authOf(value)),
       distribution: value.distribution,
       ring: value.ring,
       hashTags: value.hash_tags,
@@ -107,6 +109,7 @@ export function upstreamSchema(resources: Resources): z.ZodType<UpstreamConfig> 
       limits: value.limits,
       cluster: value.kind === 'cluster' ? fleet : null,
       sentinel: value.kind === 'sentinel' ? { ...fleet, service: value.service ?? '' } : null,
+      embedded: value.kind === 'embedded' ? embeddedOf(value, resources) : null,
     };
   });
 }

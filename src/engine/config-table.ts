@@ -5,13 +5,14 @@
 
 /**
  * - `bool`: yes or no - `integer`: from the first to the second number of `range` - `memory`: bytes, with or without a unit
- * - `enum`: words of `range` - `text`: anything - `immutable`, `protected`: as it is - `alias`: another name of `range`
+ * - `enum`: words of `range` - `events`: letters of notifications - `text`: anything - `immutable`, `protected`: as it is - `alias`: another name of `range`
  */
 export type ParameterKind =
   | 'bool'
   | 'integer'
   | 'memory'
   | 'enum'
+  | 'events'
   | 'text'
   | 'immutable'
   | 'protected'
@@ -132,7 +133,7 @@ export const PARAMETERS: readonly ParameterRow[] = [
   ['min-slaves-max-lag', 'alias', '', 'min-replicas-max-lag'],
   ['min-slaves-to-write', 'alias', '', 'min-replicas-to-write'],
   ['no-appendfsync-on-rewrite', 'bool', 'no'],
-  ['notify-keyspace-events', 'text', ''],
+  ['notify-keyspace-events', 'events', ''],
   ['oom-score-adj', 'enum', 'no', 'no|yes|relative|absolute'],
   ['oom-score-adj-values', 'text', '0 200 800'],
   ['pidfile', 'immutable', ''],

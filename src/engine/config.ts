@@ -1,6 +1,7 @@
 /** What CONFIG GET shows and CONFIG SET takes, and which of it the engine heeds. */
 import { globMatches } from '../core/glob.ts';
 import { PARAMETERS, type ParameterKind } from './config-table.ts';
+import { notifyFlagsOf, notifyText, WRONG_CLASS } from './notifications.ts';
 import type { Settings } from './settings.ts';
 
 interface Parameter {
@@ -148,6 +149,8 @@ function faultOf({ kind, range }: Parameter, value: string): string | null {
       const isInside = BigInt(value) >= BigInt(low) && BigInt(value) <= BigInt(high);
       return isInside ? null : `argument must be between ${low} and ${high} inclusive`;
     }
+    case 'events':
+      return notifyFlagsOf(value) === null ? WRONG_CLASS : null;
     case 'text':
     case 'alias':
       return null;
@@ -158,6 +161,7 @@ function faultOf({ kind, range }: Parameter, value: string): string | null {
 
 function normal({ kind }: Parameter, value: string): string {
   if (kind === 'memory') return String(bytesOf(value));
+  if (kind === 'events') return notifyText(notifyFlagsOf(value) ?? 0);
   return kind === 'bool' || kind === 'enum' ? value.toLowerCase() : value;
 }
 

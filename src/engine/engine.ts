@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
+import type { Feed, FeedOwner } from '../backend/feed.ts';
 import type { Command } from '../commands/command.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { ActiveExpiry } from './active-expiry.ts';
@@ -22,7 +23,9 @@ import { handlers, isQuick } from './handlers.ts';
 import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
+import { notifyFlagsOf, publishNotification } from './notifications.ts';
 import { Persistence, type PersistenceOptions } from './persistence.ts';
+import { Publishing } from './publishing.ts';
 import { defaultSettings, type Settings } from './settings.ts';
 import { SlowLog } from './slow-log.ts';
 import type { Discarded } from './types.ts';
@@ -50,6 +53,7 @@ export class Engine implements Backend, KeyspaceOwner {
   readonly databases: Database[];
   readonly watches: Watches = new Watches();
   readonly blocked: Blocked = new Blocked(this);
+  readonly publishing: Publishing = new Publishing();
   readonly settings: Settings = defaultSettings();
   readonly config: EngineConfig = new EngineConfig(this.settings);
   readonly usage: Usage = new Usage();
@@ -110,8 +114,13 @@ export class Engine implements Backend, KeyspaceOwner {
     return new EngineLease(this, holder);
   }
 
+  openFeed(owner: FeedOwner): Feed {
+    return this.publishing.open(owner);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.publishing.close();
     this.blocked.close();
     this.#expiry.close();
     this.persistence?.close();
@@ -278,13 +287,16 @@ export class Engine implements Backend, KeyspaceOwner {
   /** A keyspace notification, if anybody wants its class. */
   notify(
     kind: number,
-    _event: string,
-    _database: Database,
-    _bytes: Buffer,
-    _start: number,
-    _end: number,
+    event: string,
+    database: Database,
+    bytes: Buffer,
+    start: number,
+    end: number,
   ): void {
-    if ((this.notifyFlags & kind) === 0) return;
+    const { notifyFlags, publishing } = this;
+    if ((notifyFlags & kind) === 0 || publishing.isSilent) return;
+    const key = Buffer.from(bytes.subarray(start, end));
+    publishNotification(publishing, notifyFlags, event, database.index, key);
   }
 
   discard(garbage: Discarded): void {
@@ -343,6 +355,9 @@ export class Engine implements Backend, KeyspaceOwner {
     });
     follow('slowlog-max-len', (value) => {
       this.slowLog.lengthMax = Number(value);
+    });
+    follow('notify-keyspace-events', (value) => {
+      this.notifyFlags = notifyFlagsOf(value) ?? 0;
     });
     follow('lfu-log-factor', (value) => {
       usage.logFactor = Number(value);

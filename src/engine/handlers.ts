@@ -5,6 +5,7 @@ import type { Handler } from './call.ts';
 import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
+import { CONNECTION_COMMANDS } from './families/connection.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { GEO_COMMANDS } from './families/geo.ts';
 import { GEO_SEARCH_COMMANDS } from './families/geo-search.ts';
@@ -19,6 +20,7 @@ import { LIST_COMMANDS } from './families/list.ts';
 import { LIST_MOVE_COMMANDS } from './families/list-move.ts';
 import { LIST_SEARCH_COMMANDS } from './families/list-search.ts';
 import { OBJECT_COMMANDS } from './families/object.ts';
+import { PUBSUB_COMMANDS } from './families/pubsub.ts';
 import { SCAN_COMMANDS } from './families/scan.ts';
 import { SERVER_COMMANDS } from './families/server.ts';
 import { SET_COMMANDS } from './families/set.ts';
@@ -77,6 +79,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STREAM_GROUP_COMMANDS,
   STREAM_CLAIM_COMMANDS,
   STREAM_INFO_COMMANDS,
+  CONNECTION_COMMANDS,
+  PUBSUB_COMMANDS,
   TRANSACTION_COMMANDS,
 ];
 

@@ -1,7 +1,7 @@
 /** One `upstreams:` entry as the router sees it: several servers, and the rule which key is where. */
 import type { Backend } from '../backend/backend.ts';
+import type { Feed, FeedOwner } from '../backend/feed.ts';
 import type { Command } from '../commands/command.ts';
-import type { Feed, FeedOwner } from '../upstream/feed.ts';
 import type { Following } from './place.ts';
 
 export interface Group extends Homes {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../../test/support/bounded.ts';
+import type { Feed, FeedOwner } from '../backend/feed.ts';
+import { FeedFrame } from '../backend/feed-frames.ts';
 import type { ChannelKind } from '../commands/own.ts';
-import type { Feed, FeedOwner } from '../upstream/feed.ts';
-import { FeedFrame } from '../upstream/feed-frames.ts';
 import type { Group, Source } from './group.ts';
 import { type Audience, Hub, type Stream } from './hub.ts';
 

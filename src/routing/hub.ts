@@ -15,10 +15,11 @@
  *
  * A stream nobody wants any more is kept for a moment, because clients that reconnect ask again at once.
  */
+
+import type { Feed, FeedOwner } from '../backend/feed.ts';
+import type { FeedFrame } from '../backend/feed-frames.ts';
 import type { ChannelKind } from '../commands/own.ts';
 import { globMatches } from '../core/glob.ts';
-import type { Feed, FeedOwner } from '../upstream/feed.ts';
-import type { FeedFrame } from '../upstream/feed-frames.ts';
 import { type Group, type Source, sourcesOf } from './group.ts';
 import { isNotification, mayMatchNotification } from './notifications.ts';
 

@@ -4,6 +4,8 @@
  *   ask all ─▶ testimonies, as they come ─▶ vote ─▶ verdict, or nobody can be believed
  *   +switch-master ─▶ onSwitch          what else concerns the service ─▶ onHint
  */
+
+import type { Feed, FeedOwner } from '../backend/feed.ts';
 import { specByName } from '../commands/lookup.ts';
 import {
   type ChannelKind,
@@ -17,7 +19,6 @@ import type { Log } from '../core/log.ts';
 import { decodeReply } from '../resp/decode.ts';
 import { textOf, type Value } from '../resp/value.ts';
 import type { Address } from '../upstream/dial.ts';
-import type { Feed, FeedOwner } from '../upstream/feed.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { ask } from './ask.ts';
 import { type OtherSentinel, readTestimony, type Testimony } from './testimony.ts';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandOf } from '../../test/support/sinks.ts';
+import type { Feed, FeedOwner } from '../backend/feed.ts';
+import { FeedFrame } from '../backend/feed-frames.ts';
 import type { ChannelKind } from '../commands/own.ts';
 import { Channels } from '../routing/channels.ts';
 import type { Group, Source } from '../routing/group.ts';
 import { Hubs } from '../routing/hub.ts';
 import { RouteTable } from '../routing/route.ts';
-import type { Feed, FeedOwner } from '../upstream/feed.ts';
-import { FeedFrame } from '../upstream/feed-frames.ts';
 import { ListenerFigures } from './figures.ts';
 import type { Session } from './session.ts';
 import { Subscriber } from './subscriber.ts';

@@ -12,6 +12,8 @@
  * A server that says nothing, not even to a PING, is noticed within `SILENCE_MS_MAX`.
  */
 import type { Socket } from 'node:net';
+import type { Feed, FeedOwner } from '../backend/feed.ts';
+import { FeedFrame } from '../backend/feed-frames.ts';
 import { type ChannelKind, ping, subscribe, unsubscribe } from '../commands/own.ts';
 import { ByteQueue } from '../core/bytes.ts';
 import type { Log } from '../core/log.ts';
@@ -22,7 +24,6 @@ import { type LinkError, linkError } from '../resp/errors.ts';
 import { ReplyDecoder, type ReplyLimits } from '../resp/reply-decoder.ts';
 import { SIMPLE_ERROR, SIMPLE_STRING } from '../resp/types.ts';
 import { type Address, dial, type TlsOptions } from './dial.ts';
-import { FeedFrame } from './feed-frames.ts';
 import type { ServerFigures } from './figures.ts';
 import { type Credentials, greeting } from './handshake.ts';
 
@@ -33,19 +34,6 @@ export interface FeedOptions {
   readonly credentials: Credentials | null;
   readonly connectTimeoutMs: number;
   readonly reply: ReplyLimits;
-}
-
-export interface FeedOwner {
-  /** The server confirmed: whatever is published from now on comes here. */
-  onLive(feed: Feed, kind: ChannelKind, name: string): void;
-  /** The server said no; it is asked again only by `retry`. */
-  onRefused(feed: Feed, kind: ChannelKind, name: string, reason: string): void;
-  /** The server ended a subscription unasked: the slot of the channel has moved. */
-  onDropped(feed: Feed, kind: ChannelKind, name: string): void;
-  /** `bytes[start, end)` is the message as an array of RESP2, valid during the call. Says to how many it went. */
-  onMessage(feed: Feed, frame: FeedFrame, bytes: Buffer, start: number, end: number): number;
-  /** Nothing of it is live any more, until `onLive` says so for each. */
-  onDown(feed: Feed): void;
 }
 
 /** How often the server is asked whether it lives. */
@@ -80,7 +68,7 @@ type Asked = { readonly intake: Intake; readonly joins: boolean } | { readonly p
 
 type State = 'idle' | 'connecting' | 'greeting' | 'ready' | 'resting' | 'closed';
 
-export class Feed implements Flushable {
+export class ServerFeed implements Feed, Flushable {
   readonly name: string;
   /** Since when nothing is wanted, if nothing is. */
   unusedAt: number = performance.now();

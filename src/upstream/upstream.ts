@@ -5,6 +5,7 @@
  * another client's SELECT. A client stays on one lane (`affinity`), so its commands keep their order.
  */
 import { type Backend, type LeaseHolder, nowhere, type Sink } from '../backend/backend.ts';
+import type { Feed, FeedOwner } from '../backend/feed.ts';
 import type { Command } from '../commands/command.ts';
 import { specByName } from '../commands/lookup.ts';
 import { clientUnblock, ping, UNBLOCK_NAME } from '../commands/own.ts';
@@ -15,7 +16,7 @@ import { Rate } from '../core/rate.ts';
 import type { Tick } from '../core/tick.ts';
 import { type LinkError, linkError } from '../resp/errors.ts';
 import type { Protocol } from '../resp/types.ts';
-import { Feed, type FeedOwner } from './feed.ts';
+import { ServerFeed } from './feed.ts';
 import { type CommandTally, ServerFigures } from './figures.ts';
 import type { Credentials } from './handshake.ts';
 import { Lane } from './lane.ts';
@@ -229,7 +230,7 @@ export class Upstream implements Backend {
 
   /** A connection of its own for subscriptions; whoever opens it closes it. */
   openFeed(owner: FeedOwner): Feed {
-    return new Feed(this.#options, owner, this.#tick, this.figures, this.#log, () => {
+    return new ServerFeed(this.#options, owner, this.#tick, this.figures, this.#log, () => {
       return this.#rate === null || this.#rate.take(performance.now());
     });
   }
