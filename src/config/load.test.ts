@@ -87,6 +87,7 @@ test('a small file gets every default, normalised', () => {
     },
     cluster: null,
     sentinel: null,
+    embedded: null,
   });
 });
 
