@@ -6,6 +6,7 @@ import type { Plan } from './admin/topology.ts';
 import { canonicalAddress } from './config/address.ts';
 import { changesBetween } from './config/changes.ts';
 import type { AdminConfig, Config } from './config/config.ts';
+import { lossesBetween } from './config/embedded-changes.ts';
 import { ConfigError, type Fault } from './config/faults.ts';
 import type { LoadedConfig } from './config/load.ts';
 import { redact } from './config/redact.ts';
@@ -153,6 +154,10 @@ class Gateway implements Proxy {
       const reason = `found ${count}, running ${running}: the number of workers changes with a restart only`;
       throw new ConfigError([faultAt(['workers'], reason)]);
     }
+    const losses = lossesBetween(this.#config, config);
+    if (losses.length > 0) {
+      throw new ConfigError(losses.map(({ path, reason }) => faultAt(path, reason)));
+    }
     try {
       await this.#workers.prepare(config);
     } catch (error) {
@@ -176,6 +181,8 @@ class Gateway implements Proxy {
   }
 
   #faultOfOpening(error: unknown, config: Config, faultAt: LoadedConfig['faultAt']): Fault {
+    const upstream: unknown = error instanceof Error ? Reflect.get(error, 'upstream') : undefined;
+    if (typeof upstream === 'string') return faultAt(['upstreams', upstream], explain(error));
     const listener: unknown = error instanceof Error ? Reflect.get(error, 'listener') : undefined;
     const isKnown = typeof listener === 'string' && Object.hasOwn(config.listeners, listener);
     const path = isKnown ? ['listeners', listener, 'listen'] : ['listeners'];
@@ -219,8 +226,11 @@ function isSamePlace(one: AdminConfig | null, other: AdminConfig | null): boolea
   return canonicalAddress(one.listen) === canonicalAddress(other.listen);
 }
 
-function countOf({ workers }: Config): number {
-  return workers === 'auto' ? availableParallelism() : workers;
+/** All clients must see one engine, and each worker has memory of its own. */
+function countOf({ workers, upstreams }: Config): number {
+  if (workers !== 'auto') return workers;
+  const hasEngine = Object.values(upstreams).some(({ embedded }) => embedded !== null);
+  return hasEngine ? 1 : availableParallelism();
 }
 
 /** With several workers this thread needs nothing of what serves clients, and does not load it. */
@@ -241,8 +251,11 @@ async function startWorkers(
       return workers;
     }
   }
+  if (config.workers === 'auto' && availableParallelism() > count) {
+    log.info({}, 'one worker: all clients share the embedded engine');
+  }
   const { startOne } = await import('./workers/one.ts');
-  return await startOne(config, log);
+  return await startOne(config, log, (reason) => end({ kind: 'failed', reason }));
 }
 
 function planOf(config: Config, addresses: Readonly<Record<string, string>>): Plan {
@@ -261,12 +274,13 @@ function planOf(config: Config, addresses: Readonly<Record<string, string>>): Pl
       })),
     })),
     upstreams: Object.entries(config.upstreams).map(
-      ([name, { kind, distribution, hashTags, servers, sentinel }]) => ({
+      ([name, { kind, distribution, hashTags, servers, sentinel, embedded }]) => ({
         name,
         kind,
         distribution: kind === 'cluster' ? 'slots' : distribution,
         hashTags: kind === 'cluster' || hashTags,
         service: sentinel?.service ?? null,
+        engine: embedded === null ? null : { dir: embedded.dir, databases: embedded.databases },
         servers: servers.map(({ address, weight }) => ({ name: address.text, weight })),
       }),
     ),

@@ -17,9 +17,16 @@ import { injectFaults } from './backend/faults.ts';
 import { CommandTable, UNKNOWN } from './commands/lookup.ts';
 import { canonicalAddress } from './config/address.ts';
 import { isSame } from './config/changes.ts';
-import type { Config, ListenerConfig, RouteConfig, UpstreamConfig } from './config/config.ts';
+import type {
+  Config,
+  EmbeddedConfig,
+  ListenerConfig,
+  RouteConfig,
+  UpstreamConfig,
+} from './config/config.ts';
 import { secretFilesIn } from './config/file-secrets.ts';
 import {
+  embeddedOptions,
   fleetOptions,
   livingSecret,
   pemsOf,
@@ -31,6 +38,7 @@ import { quiet } from './core/quiet.ts';
 import { SecretFiles } from './core/secret-files.ts';
 import { Tick } from './core/tick.ts';
 import { Cluster } from './routing/cluster.ts';
+import { Embedded, type EmbeddedOptions } from './routing/embedded.ts';
 import { Hubs } from './routing/hub.ts';
 import type { Mirror, Route } from './routing/route.ts';
 import { Router } from './routing/router.ts';
@@ -54,7 +62,7 @@ export interface WorkerIdentity {
 export type Bound = Readonly<Record<string, string>>;
 
 /** What stands behind one name. */
-export type UpstreamGroup = Shards | Cluster | Sentinel;
+export type UpstreamGroup = Shards | Cluster | Sentinel | Embedded;
 
 /** What a listener is apart from its socket. */
 interface ListenerSettings {
@@ -87,6 +95,8 @@ interface OfListener {
 interface Draft extends Parts {
   /** Those that were not in force before. */
   readonly newGroups: readonly UpstreamGroup[];
+  /** For engines in force before, what they become: they keep their data, whatever is said of them. */
+  readonly tunings: ReadonlyMap<Embedded, EmbeddedOptions>;
   readonly newListeners: readonly Listener[];
   readonly newAuths: readonly ExternalAuth[];
   /** For listeners in force before, what they become. */
@@ -111,15 +121,19 @@ export class Worker {
   #prepared: Draft | null = null;
   readonly #retiring: Set<UpstreamGroup> = new Set();
   readonly #draining: Set<Listener> = new Set();
+  readonly #fail: (reason: string) => void;
 
+  /** `fail`: a part of it cannot go on, and the process must end. */
   constructor(
     config: Config,
     log: Log,
     identity: WorkerIdentity,
     ask: AskPeers | null,
+    fail: (reason: string) => void,
     bound: Bound = {},
   ) {
     this.#log = log;
+    this.#fail = fail;
     this.#identity = identity;
     this.#secrets = new SecretFiles(log);
     this.clients = new Clients(this.#tick, log, identity, ask);
@@ -170,6 +184,7 @@ export class Worker {
     const after = this.#prepared!;
     this.#prepared = null;
     this.#current = after;
+    for (const [engine, options] of after.tunings) engine.configure(options);
     for (const [listener, { options, host }] of after.changes) listener.configure(options, host);
     const listeners = new Set(after.listeners.values());
     for (const each of before.listeners.values()) if (!listeners.has(each)) this.#drain(each);
@@ -222,20 +237,32 @@ export class Worker {
 
   #draft(config: Config, inForce: Parts, bound: Bound): Draft {
     const newGroups: UpstreamGroup[] = [];
+    const tunings = new Map<Embedded, EmbeddedOptions>();
     try {
-      const groups = this.#draftGroups(config, inForce, newGroups);
-      return { config, groups, newGroups, ...this.#draftListeners(config, inForce, groups, bound) };
+      const groups = this.#draftGroups(config, inForce, newGroups, tunings);
+      const listeners = this.#draftListeners(config, inForce, groups, bound);
+      return { config, groups, newGroups, tunings, ...listeners };
     } catch (error) {
       for (const group of newGroups) void group.close();
       throw error;
     }
   }
 
-  #draftGroups(config: Config, inForce: Parts, made: UpstreamGroup[]): Draft['groups'] {
+  #draftGroups(
+    config: Config,
+    inForce: Parts,
+    made: UpstreamGroup[],
+    tunings: Map<Embedded, EmbeddedOptions>,
+  ): Draft['groups'] {
     const groups = new Map<string, UpstreamGroup>();
     for (const [name, upstream] of Object.entries(config.upstreams)) {
       const kept = inForce.groups.get(name);
       if (kept !== undefined && isSame(upstream, inForce.config.upstreams[name])) {
+        groups.set(name, kept);
+        continue;
+      }
+      if (kept instanceof Embedded && upstream.embedded !== null) {
+        tunings.set(kept, embeddedOptions(name, upstream.embedded));
         groups.set(name, kept);
         continue;
       }
@@ -247,7 +274,8 @@ export class Worker {
   }
 
   #groupOf(name: string, upstream: UpstreamConfig): UpstreamGroup {
-    const { cluster, sentinel } = upstream;
+    const { cluster, sentinel, embedded } = upstream;
+    if (embedded !== null) return this.#engineOf(name, embedded);
     const secrets = this.#secrets;
     const scripts = this.clients.shelves.of(name);
     if (sentinel !== null) {
@@ -267,12 +295,21 @@ export class Worker {
     );
   }
 
+  /** The error says which upstream it is about. */
+  #engineOf(name: string, embedded: EmbeddedConfig): Embedded {
+    try {
+      return new Embedded(embeddedOptions(name, embedded), this.#tick, this.#log, this.#fail);
+    } catch (error) {
+      throw error instanceof Error ? Object.assign(error, { upstream: name }) : error;
+    }
+  }
+
   #draftListeners(
     config: Config,
     inForce: Parts,
     groups: Draft['groups'],
     bound: Bound,
-  ): Omit<Draft, 'config' | 'groups' | 'newGroups'> {
+  ): Omit<Draft, 'config' | 'groups' | 'newGroups' | 'tunings'> {
     const listeners = new Map<string, Listener>();
     const newListeners: Listener[] = [];
     const changes = new Map<Listener, ListenerSettings>();
@@ -409,7 +446,7 @@ const NOTHING: Parts = {
 };
 
 function isSurveyed(group: UpstreamGroup): boolean {
-  return group instanceof Shards || group.survey.isDone;
+  return group instanceof Shards || group instanceof Embedded || group.survey.isDone;
 }
 
 /** What makes two listeners the same one: where clients connect. A port to be chosen belongs to the name. */

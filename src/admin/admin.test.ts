@@ -74,6 +74,7 @@ function snapshot(index: number, changes: Partial<ServerRow> = {}): Snapshot {
       {
         name: 'main',
         cluster: null,
+        engine: null,
         panicking: 0,
         subscriptions: 7,
         served: 1,
@@ -95,6 +96,7 @@ function plan(upstreams: readonly string[] = ['main']): Plan {
       distribution: 'ketama',
       hashTags: false,
       service: null,
+      engine: null,
       servers: [
         { name: 'a:1', weight: 2 },
         { name: 'b:1', weight: 1 },

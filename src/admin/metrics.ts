@@ -13,12 +13,14 @@ import type {
   ClusterCounts,
   ClusterRow,
   CommandRow,
+  EngineCounts,
   Latency,
   ListenerCounts,
   ListenerRow,
   ServerCounts,
   ServerRow,
   Snapshot,
+  UpstreamRow,
   WorkerRow,
 } from './snapshot.ts';
 import type { ProcessFigures } from './stats.ts';
@@ -75,6 +77,7 @@ export const FAMILIES: readonly Family[] = [
   ...listenerFamilies(),
   ...upstreamFamilies(),
   ...clusterFamilies(),
+  ...engineFamilies(),
   ...serverFamilies(),
   ...commandFamilies(),
   ...workerFamilies(),
@@ -198,17 +201,19 @@ function listenerFamilies(): Family[] {
 }
 
 function upstreamFamilies(): Family[] {
+  const ofServers = ({ snapshot }: Exposed): readonly UpstreamRow[] =>
+    snapshot.upstreams.filter(({ engine }) => engine === null);
   return [
-    gauge('tidegate_upstream_servers', 'Servers configured.', ({ snapshot }) =>
-      snapshot.upstreams.map(({ name, servers }) => [{ upstream: name }, servers.length]),
+    gauge('tidegate_upstream_servers', 'Servers configured.', (from) =>
+      ofServers(from).map(({ name, servers }) => [{ upstream: name }, servers.length]),
     ),
     gauge(
       'tidegate_upstream_servers_in_rotation',
       'Servers that every worker sends their keys to.',
-      ({ snapshot: { upstreams, workers } }) =>
-        upstreams.map(({ name, servers }) => [
+      (from) =>
+        ofServers(from).map(({ name, servers }) => [
           { upstream: name },
-          servers.filter(({ inRotation }) => inRotation === workers.length).length,
+          servers.filter(({ inRotation }) => inRotation === from.snapshot.workers.length).length,
         ]),
     ),
     gauge(
@@ -282,6 +287,32 @@ function clusterFamilies(): Family[] {
     ),
     counted('overflows', 'overflows', 'Commands failed because too many were held.'),
     counted('strangers_refused', 'strangersRefused', 'Redirections to too many unknown hosts.'),
+  ];
+}
+
+function engineFamilies(): Family[] {
+  const read =
+    (key: keyof EngineCounts): Family['samples'] =>
+    ({ snapshot }) =>
+      snapshot.upstreams.flatMap(({ name, engine }) =>
+        engine === null ? [] : [[{ upstream: name }, engine[key]] as const],
+      );
+  const state = (name: string, key: keyof EngineCounts, help: string): Family =>
+    gauge(`tidegate_engine_${name}`, help, read(key));
+  const counted = (name: string, key: keyof EngineCounts, help: string): Family =>
+    counter(`tidegate_engine_${name}_total`, help, read(key));
+  return [
+    state('keys', 'keys', 'Keys of an embedded engine, over all databases.'),
+    state('expiring_keys', 'expiringKeys', 'Those of them that expire.'),
+    state('memory_bytes', 'memoryBytes', 'Memory of keys and values.'),
+    state('max_memory_bytes', 'maxMemoryBytes', 'Its limit; 0: none.'),
+    state('blocked_clients', 'blockedClients', 'Clients that wait in a blocking command.'),
+    counted('commands', 'commands', 'Commands run.'),
+    counted('changes', 'changes', 'Changes of data.'),
+    counted('keyspace_hits', 'hits', 'Reads that found their key.'),
+    counted('keyspace_misses', 'misses', 'Reads that did not.'),
+    counted('expired_keys', 'expired', 'Keys removed because their time was over.'),
+    counted('evicted_keys', 'evicted', 'Keys removed to make room.'),
   ];
 }
 

@@ -49,6 +49,22 @@ export const SERVER_COUNTS = [
   'bytesWritten',
 ] as const;
 
+/** Of an engine in this process; up to `blockedClients` as of now. */
+export const ENGINE_COUNTS = [
+  'keys',
+  'expiringKeys',
+  'memoryBytes',
+  'maxMemoryBytes',
+  'blockedClients',
+  'commands',
+  'changes',
+  'hits',
+  'misses',
+  'expired',
+  'evicted',
+] as const;
+
+export type EngineCounts = Record<(typeof ENGINE_COUNTS)[number], number>;
 export type ListenerCounts = Record<(typeof LISTENER_COUNTS)[number], number>;
 export type ServerCounts = Record<(typeof SERVER_COUNTS)[number], number>;
 
@@ -100,6 +116,8 @@ export interface UpstreamRow {
   readonly name: string;
   /** Null: no Redis Cluster. */
   readonly cluster: ClusterRow | null;
+  /** Null: no engine in this process. */
+  readonly engine: EngineCounts | null;
   /** Workers in which so many servers are out that health is ignored. */
   readonly panicking: number;
   /** Workers that have a server in rotation and a connection to it. */
@@ -211,6 +229,8 @@ function addUpstreams(one: UpstreamRow, other: UpstreamRow): UpstreamRow {
   return {
     name: one.name,
     cluster: addClusters(one.cluster, other.cluster),
+    // One worker alone has it.
+    engine: one.engine ?? other.engine,
     panicking: one.panicking + other.panicking,
     served: one.served + other.served,
     subscriptions: one.subscriptions + other.subscriptions,

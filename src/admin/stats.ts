@@ -24,7 +24,8 @@ export function statsOf(snapshot: Snapshot, process: ProcessFigures, draining: b
     })),
     upstreams: byName(
       snapshot.upstreams,
-      ({ panicking, subscriptions, servers, commands, cluster }) => ({
+      ({ panicking, subscriptions, servers, commands, cluster, engine }) => ({
+        ...(engine === null ? {} : { engine }),
         ...(cluster === null ? {} : { cluster: { ...cluster.counts, refusals: cluster.refusals } }),
         healthIgnored: panicking > 0,
         subscriptions,

@@ -32,8 +32,16 @@ export interface UpstreamPlan {
   readonly hashTags: boolean;
   /** What Sentinels call it; null: of another kind. */
   readonly service: string | null;
+  /** Null: of another kind. */
+  readonly engine: EnginePlan | null;
   /** Of a cluster: its seeds; of a service: its Sentinels. */
   readonly servers: readonly { readonly name: string; readonly weight: number }[];
+}
+
+export interface EnginePlan {
+  /** Null: memory only. */
+  readonly dir: string | null;
+  readonly databases: number;
 }
 
 export type ServerState = 'in' | 'unhealthy' | 'ejected';
@@ -50,7 +58,8 @@ export function topologyOf(plan: Plan, snapshot: Snapshot): object {
     upstreams: plan.upstreams.map((upstream) => {
       const row = snapshot.upstreams.find(({ name }) => name === upstream.name);
       if (row?.cluster != null) return clusterOf(upstream, row, row.cluster, workers);
-      const { service: _none, ...shards } = upstream;
+      if (upstream.engine !== null) return engineOf(upstream, upstream.engine, row);
+      const { service: _none, engine: _nor, ...shards } = upstream;
       return {
         ...shards,
         healthIgnored: (row?.panicking ?? 0) > 0,
@@ -61,6 +70,11 @@ export function topologyOf(plan: Plan, snapshot: Snapshot): object {
       };
     }),
   };
+}
+
+function engineOf({ name, kind }: UpstreamPlan, plan: EnginePlan, row?: UpstreamRow): object {
+  const { keys = 0, memoryBytes = 0, maxMemoryBytes = 0 } = row?.engine ?? {};
+  return { name, kind, ...plan, keys, memoryBytes, maxMemoryBytes };
 }
 
 function clusterOf(

@@ -62,7 +62,8 @@ function describeServe(program: Command, end: (code: number) => void): void {
   program
     .command('serve')
     .description(
-      'run the gateway until SIGTERM or SIGINT; a second one ends it at once; SIGHUP reloads',
+      'run the gateway until SIGTERM or SIGINT; a second one ends it at once; SIGHUP reloads. ' +
+        'Without a file or servers: a Redis in this process, in memory',
     )
     .option('-c, --config <file>', 'configuration (docs/config.md)')
     .option(

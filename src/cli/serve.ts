@@ -34,14 +34,9 @@ const WITHOUT_FILE = [
   'workers',
   'logLevel',
 ] as const;
-/** One of them. */
+/** One of them, or none: then an engine in this process. */
 const BEHIND = ['upstream', 'cluster', 'sentinel'] as const;
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-
-const WHAT_TO_PASS =
-  'nothing to serve: pass --config FILE, --upstream HOST:PORT[,HOST:PORT…], --cluster HOST:PORT[,…] ' +
-  'or --sentinel NAME@HOST:PORT[,…] ' +
-  '(with npm: npm start -- --upstream 127.0.0.1:6379)';
 
 /** Resolves to the exit code once the process may end. */
 export async function serve(options: ServeOptions): Promise<number> {
@@ -76,7 +71,6 @@ function findMisuse(options: ServeOptions): string | null {
   if (later !== undefined) return `--${later} is not available in this version`;
   if (options.config === undefined) {
     const [one, other] = BEHIND.filter((name) => options[name] !== undefined);
-    if (one === undefined) return WHAT_TO_PASS;
     return other === undefined ? null : `--${one} does not go with --${other}`;
   }
   const extra = WITHOUT_FILE.find((name) => options[name] !== undefined);

@@ -1,5 +1,6 @@
 /** What groups of servers are told, from what was configured for their upstreams. */
 import type { Secret, SecretFiles } from '../core/secret-files.ts';
+import type { EmbeddedOptions } from '../routing/embedded.ts';
 import type { FleetOptions } from '../routing/fleet.ts';
 import type { SentinelOptions } from '../routing/sentinel.ts';
 import type { ShardsOptions } from '../routing/shards.ts';
@@ -9,6 +10,7 @@ import type { UpstreamOptions } from '../upstream/upstream.ts';
 import { canonicalAddress } from './address.ts';
 import type {
   AuthConfig,
+  EmbeddedConfig,
   FleetConfig,
   SecretConfig,
   SentinelConfig,
@@ -75,6 +77,20 @@ export function sentinelOptions(
       database: 0,
       ownTimeoutMs: Math.max(upstream.opTimeoutMs, sentinel.topology.timeoutMs),
     }),
+  };
+}
+
+export function embeddedOptions(name: string, embedded: EmbeddedConfig): EmbeddedOptions {
+  return {
+    name,
+    databases: embedded.databases,
+    dir: embedded.dir,
+    fsync: embedded.appendSync,
+    parameters: {
+      maxmemory: String(embedded.maxMemoryBytes),
+      'maxmemory-policy': embedded.eviction,
+      'notify-keyspace-events': embedded.notifyKeyspaceEvents,
+    },
   };
 }
 

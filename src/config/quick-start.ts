@@ -13,7 +13,7 @@ export interface QuickStartOptions {
   readonly upstream?: string | undefined;
   /** The same: seeds of a cluster. */
   readonly cluster?: string | undefined;
-  /** `name@host:port[,host:port…]`: a service and its Sentinels. One of the three. */
+  /** `name@host:port[,host:port…]`: a service and its Sentinels. At most one of the three; none: an engine in this process. */
   readonly sentinel?: string | undefined;
   readonly listen?: string | undefined;
   readonly admin?: string | undefined;
@@ -57,7 +57,9 @@ export function quickStart(options: QuickStartOptions): Config {
 const SERVICE = 'name@host:port[,host:port…]';
 
 /** Throws when the name is missing: nothing of the file's schema says how it is typed here. */
-function upstreamOf({ upstream = '', cluster, sentinel }: QuickStartOptions): object {
+function upstreamOf({ upstream, cluster, sentinel }: QuickStartOptions): object {
+  const isAlone = upstream === undefined && cluster === undefined && sentinel === undefined;
+  if (isAlone) return { kind: 'embedded' };
   if (sentinel !== undefined) {
     const at = sentinel.indexOf('@');
     if (at < 0) {
@@ -71,7 +73,7 @@ function upstreamOf({ upstream = '', cluster, sentinel }: QuickStartOptions): ob
     };
   }
   const kind = cluster === undefined ? 'shards' : 'cluster';
-  return { kind, servers: listed(cluster ?? upstream) };
+  return { kind, servers: listed(cluster ?? upstream ?? '') };
 }
 
 function listed(servers: string): string[] {

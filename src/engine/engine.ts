@@ -24,6 +24,7 @@ import { Database, type KeyspaceOwner } from './keyspace.ts';
 import { EngineLease } from './lease.ts';
 import { Arena } from './memory/arena.ts';
 import { notifyFlagsOf, publishNotification } from './notifications.ts';
+import type { FsyncPolicy } from './persist/append-log.ts';
 import { Persistence, type PersistenceOptions } from './persistence.ts';
 import { Publishing } from './publishing.ts';
 import { defaultSettings, type Settings } from './settings.ts';
@@ -334,6 +335,10 @@ export class Engine implements Backend, KeyspaceOwner {
         apply(value);
         return null;
       });
+    follow('appendfsync', (value) => {
+      const { persistence } = this;
+      if (persistence !== null) persistence.store.log.policy = value as FsyncPolicy;
+    });
     follow('maxmemory', (value) => {
       eviction.maxBytes = Number(value);
     });

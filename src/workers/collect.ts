@@ -5,6 +5,7 @@ import {
   CLUSTER_COUNTS,
   type ClusterRow,
   type CommandRow,
+  type EngineCounts,
   type Latency,
   LISTENER_COUNTS,
   type ListenerRow,
@@ -17,7 +18,10 @@ import {
 import { allCommands, idCount } from '../commands/lookup.ts';
 import { SLOT_COUNT } from '../commands/slot.ts';
 import type { Histogram } from '../core/histogram.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Database } from '../engine/keyspace.ts';
 import type { Cluster } from '../routing/cluster.ts';
+import { Embedded } from '../routing/embedded.ts';
 import type { Sentinel } from '../routing/sentinel.ts';
 import { Shards } from '../routing/shards.ts';
 import type { Listener } from '../session/listener.ts';
@@ -83,6 +87,13 @@ export class Collector {
   }
 
   #upstreamRow(group: UpstreamGroup): UpstreamRow {
+    const subscriptions = this.#worker.hubs.find(group)?.size ?? 0;
+    return group instanceof Embedded
+      ? engineRow(group, subscriptions)
+      : this.#serversRow(group, subscriptions);
+  }
+
+  #serversRow(group: Exclude<UpstreamGroup, Embedded>, subscriptions: number): UpstreamRow {
     const { name, tally } = group;
     const { servers } = group instanceof Shards ? group : group.fleet;
     const standings = servers.map((server, index) =>
@@ -91,8 +102,9 @@ export class Collector {
     return {
       name,
       cluster: group instanceof Shards ? null : clusterRow(group),
+      engine: null,
       panicking: one(group instanceof Shards && group.isPanicking),
-      subscriptions: this.#worker.hubs.find(group)?.size ?? 0,
+      subscriptions,
       served: one(servers.some((server, index) => standings[index]!.isIn && server.isConnected)),
       servers: servers.map((server, index) => serverRow(server, standings[index]!)),
       commands: tally.rows.flatMap((row, id): CommandRow[] => {
@@ -113,6 +125,39 @@ function listenerRow(listener: Listener): ListenerRow {
     accepting: one(listener.isAccepting),
     counts: pick(figures, LISTENER_COUNTS),
     latency: latencyOf(figures.latency),
+  };
+}
+
+/** It is here as long as we are. */
+function engineRow({ name, engine }: Embedded, subscriptions: number): UpstreamRow {
+  return {
+    name,
+    cluster: null,
+    engine: engineCounts(engine),
+    panicking: 0,
+    subscriptions,
+    served: 1,
+    servers: [],
+    commands: [],
+  };
+}
+
+function engineCounts(engine: Engine): EngineCounts {
+  const { databases } = engine;
+  const sum = (read: (database: Database) => number): number =>
+    databases.reduce((total, database) => total + read(database), 0);
+  return {
+    keys: sum(({ size }) => size),
+    expiringKeys: sum(({ expiringCount }) => expiringCount),
+    memoryBytes: engine.eviction.usedBytes,
+    maxMemoryBytes: engine.eviction.maxBytes,
+    blockedClients: engine.blocked.count,
+    commands: engine.commandsRun,
+    changes: engine.changes,
+    hits: sum(({ hits }) => hits),
+    misses: sum(({ misses }) => misses),
+    expired: engine.expired,
+    evicted: engine.evicted,
   };
 }
 

@@ -5,8 +5,12 @@ import { Collector } from './collect.ts';
 import type { Workers } from './workers.ts';
 
 /** One worker in this very thread: no messages, no copies. */
-export async function startOne(config: Config, log: Log): Promise<Workers> {
-  const worker = new Worker(config, log, { index: 0, count: 1 }, null);
+export async function startOne(
+  config: Config,
+  log: Log,
+  fail: (reason: string) => void,
+): Promise<Workers> {
+  const worker = new Worker(config, log, { index: 0, count: 1 }, null, fail);
   const collector = new Collector(worker, 0);
   const close = async (): Promise<void> => {
     collector.close();

@@ -27,7 +27,7 @@ const calls = new Calls((message) => port.postMessage(message), {
   listen: async (bound) => {
     const { index, count } = identity;
     const askPeers: AskPeers = (question) => calls.ask('peers', question, PEERS_MS_MAX);
-    worker = new Worker(config, log, { index, count }, askPeers, bound);
+    worker = new Worker(config, log, { index, count }, askPeers, endThread, bound);
     collector = new Collector(worker, index);
     await worker.listen();
     return worker.addresses;
@@ -60,6 +60,11 @@ const calls = new Calls((message) => port.postMessage(message), {
 });
 
 port.on('message', (message: Exclude<Message, { type: 'log' }>) => calls.receive(message));
+
+/** A thread that dies ends the process. */
+function endThread(reason: string): void {
+  throw new Error(reason);
+}
 
 function running<T>(part: T | null): T {
   if (part === null) throw new Error('the worker does not run yet');

@@ -9,10 +9,7 @@ import { ROOT, runTidegate } from '../support/tidegate.ts';
 const FIXTURE = path.join(ROOT, 'examples/01-shards.yaml');
 
 const MISUSES: readonly [args: string, text: RegExp][] = [
-  [
-    'serve',
-    /^tidegate: nothing to serve: pass --config FILE, --upstream HOST:PORT.*--cluster HOST:PORT.* or --sentinel NAME@HOST:PORT/,
-  ],
+  ['serve --workers 2', /^tidegate: --workers: found 2, allowed 1: the engine of upstreams.main/],
   ['serve --clster a:1', /^tidegate: unknown option '--clster'/],
   ['serve --cluster a', /^tidegate: --cluster: found "a", allowed host:port/],
   ['serve --cluster a:1 --upstream b:1', /^tidegate: --upstream does not go with --cluster$/],

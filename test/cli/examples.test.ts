@@ -13,7 +13,7 @@ const FIXTURES = path.join(import.meta.dirname, 'fixtures');
 const RUNS = ['01-shards.yaml', '02-routes.yaml'];
 const LATER: Readonly<Record<string, readonly string[]>> = {
   '03-cluster.yaml': ['functions'],
-  '04-embedded.yaml': ['upstreams.main.kind', 'http'],
+  '04-embedded.yaml': ['http'],
   '05-cache.yaml': ['listeners.main.routes[1].cache', 'upstreams.main.outage', 'caches', 'http'],
   '06-gateway.yaml': ['gateways'],
 };

@@ -159,7 +159,6 @@ for (const [what, args] of [
   ['an unknown option', ['serve', '--nonsense']],
   ['an unknown command', ['srve']],
   ['a check without a file', ['check']],
-  ['nothing to serve', ['serve']],
   ['an option without its value', ['serve', '--config']],
   ['a server without a port', ['serve', '--upstream', 'nowhere']],
   ['a wrong log level', ['serve', '--upstream', '127.0.0.1:7001', '--log-level', 'loud']],
