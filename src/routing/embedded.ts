@@ -14,6 +14,8 @@ export interface EmbeddedOptions {
   readonly fsync: FsyncPolicy;
   /** Parameters under the names of redis.conf. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Default: the clock of the machine. */
+  readonly clock?: () => number;
 }
 
 export class Embedded implements OwnedGroup {
@@ -27,11 +29,12 @@ export class Embedded implements OwnedGroup {
 
   /** Loads what is in `dir`; throws when that is damaged. `fail`: what is written cannot be kept any more. */
   constructor(options: EmbeddedOptions, tick: Tick, log: Log, fail: (reason: string) => void) {
-    const { name, databases, dir, fsync, parameters } = options;
+    const { name, databases, dir, fsync, parameters, clock } = options;
     this.name = name;
     this.#options = options;
     this.engine = new Engine({
       databases,
+      ...(clock === undefined ? {} : { clock }),
       ...(dir === null
         ? {}
         : {
@@ -46,7 +49,8 @@ export class Embedded implements OwnedGroup {
     });
     this.#all = [this.engine];
     this.engine.config.show('databases', String(databases));
-    this.engine.config.set([...Object.entries(parameters), ['appendfsync', fsync]]);
+    const fault = this.engine.config.set([...Object.entries(parameters), ['appendfsync', fsync]]);
+    if (fault !== null) throw new Error(fault);
   }
 
   get only(): Backend {
