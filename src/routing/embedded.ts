@@ -42,6 +42,7 @@ export class Embedded implements OwnedGroup {
               dir,
               fsync,
               schedule: (target) => tick.markUpstream(target),
+              info: (fields, message) => log.info({ upstream: name, ...fields }, message),
               warn: (fields, message) => log.warn({ upstream: name, ...fields }, message),
               fail: (error) => fail(`upstream ${name}: ${error.message}`),
             },

@@ -25,17 +25,27 @@ function lastsave({ engine, reply }: Call): void {
 
 /** There are no replicas, and what is written is written. */
 function wait(call: Call): void {
-  if (call.integer(1) === null || call.integer(2) === null) call.reply.error(NOT_INTEGER);
-  else call.reply.integer(0);
+  if (isWait(call, 1, 2)) call.reply.integer(0);
+}
+
+/** A number of replicas and a time to wait for them; false: wrong, and the client has been told. */
+function isWait(call: Call, replicas: number, timeout: number): boolean {
+  const ms = call.integer(timeout);
+  if (call.integer(replicas) === null) call.reply.error(NOT_INTEGER);
+  else if (ms === null) call.reply.error('ERR timeout is not an integer or out of range');
+  else if (ms < 0) call.reply.error('ERR timeout is negative');
+  else return true;
+  return false;
 }
 
 function waitaof(call: Call): void {
   const local = call.count(1);
   const { reply, engine } = call;
-  if (local === null || call.integer(2) === null || call.integer(3) === null) {
+  if (local === null) {
     reply.error(NOT_INTEGER);
     return;
   }
+  if (!isWait(call, 2, 3)) return;
   if (local > 0 && engine.persistence === null) {
     reply.error('ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.');
     return;
