@@ -4,6 +4,7 @@ import { Flag } from '../commands/spec.ts';
 import type { Handler } from './call.ts';
 import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
+import { CLUSTER_COMMANDS } from './families/cluster.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { CONNECTION_COMMANDS } from './families/connection.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
@@ -79,6 +80,7 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STREAM_GROUP_COMMANDS,
   STREAM_CLAIM_COMMANDS,
   STREAM_INFO_COMMANDS,
+  CLUSTER_COMMANDS,
   CONNECTION_COMMANDS,
   PUBSUB_COMMANDS,
   TRANSACTION_COMMANDS,

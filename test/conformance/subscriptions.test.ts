@@ -1,5 +1,5 @@
 /**
- * Dialogues about subscriptions, held with a real server and with another one behind Tidegate: the same bytes
+ * Dialogues about subscriptions, held with a real server, with another one behind Tidegate and with its engine: the same bytes
  * must come back, confirmations, messages and replies in the same order.
  */
 import assert from 'node:assert/strict';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { until } from '../support/bounded.ts';
 import { kept } from '../support/kept.ts';
 import { startRedises } from '../support/redis.ts';
-import { shards, startTidegate } from '../support/tidegate.ts';
+import { embedded, shards, startTidegate } from '../support/tidegate.ts';
 import { replyEnd, type Target, Wire } from '../support/wire.ts';
 
 /** One client's line: `name> command; command` in one write. Answers are read until all are quiet. */
@@ -182,16 +182,20 @@ const DIALOGUES: Readonly<Record<string, Dialogue>> = {
 
 const servers = kept(await startRedises(2));
 const gate = kept(await startTidegate(shards([servers[1]!.address])));
+const engine = kept(await startTidegate(embedded()));
 
 for (const protocol of [2, 3] as const) {
   for (const [name, dialogue] of Object.entries(DIALOGUES)) {
     test(`${name}: RESP${protocol}, the same bytes as from a server`, async () => {
-      const [direct, through] = await Promise.all([
+      const [direct, through, inside] = await Promise.all([
         hold(dialogue, { port: servers[0]!.port }, protocol),
         hold(dialogue, gate.target(), protocol),
+        hold(dialogue, engine.target(), protocol),
       ]);
       assert.deepEqual(through, direct);
+      assert.deepEqual(inside, direct, 'the embedded engine');
       await until(isForgotten, 'both servers have forgotten the clients');
+      await engine.ask('FLUSHALL');
       await servers.flush();
     });
   }

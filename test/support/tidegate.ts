@@ -52,6 +52,14 @@ export function cluster(
   };
 }
 
+/** One upstream `main`, an engine in the process, behind one listener `main`. */
+export function embedded(upstream: Section = {}, listener: Section = {}): TestConfig {
+  return {
+    listeners: { main: { routes: [{ prefix: '', upstream: 'main' }], ...listener } },
+    upstreams: { main: { kind: 'embedded', ...upstream } },
+  };
+}
+
 /** One upstream `main`, a service of these Sentinels, behind one listener `main`. */
 export function sentinel(
   sentinels: readonly string[],
