@@ -83,6 +83,12 @@ function dashed(name: string): string {
 }
 
 async function configOfOptions(options: ServeOptions): Promise<Config> {
+  // Somebody who types the servers by hand wants to read what happens.
+  const logFormat = process.stderr.isTTY ? 'pretty' : 'json';
+  if (WITHOUT_FILE.every((name) => options[name] === undefined)) {
+    const { DEFAULT } = await import('../config/default-config.ts');
+    return { ...DEFAULT, log: { ...DEFAULT.log, format: logFormat } };
+  }
   const { quickStart } = await import('../config/quick-start.ts');
   return quickStart({
     upstream: options.upstream,
@@ -92,8 +98,7 @@ async function configOfOptions(options: ServeOptions): Promise<Config> {
     admin: options.admin,
     workers: options.workers,
     logLevel: options.logLevel,
-    // Somebody who types the servers by hand wants to read what happens.
-    logFormat: process.stderr.isTTY ? 'pretty' : 'json',
+    logFormat,
   });
 }
 

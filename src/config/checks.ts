@@ -11,8 +11,8 @@ import { canonicalAddress, isLoopback, parseAddress, parseServer } from './addre
 import type { Address } from './config.ts';
 import type { Finding, Path } from './faults.ts';
 import { formatPath, valueAt } from './faults.ts';
-import { oneOf } from './fields.ts';
 import { nearest } from './nearest.ts';
+import { oneOf } from './words.ts';
 
 /** `folder` is where relative socket paths start. */
 export function crossFindings(raw: unknown, folder: string): Finding[] {

@@ -1,8 +1,8 @@
 /** What is wrong with a configuration, and how it is told. */
 import type * as z from 'zod';
-import { oneOf, wrong } from './fields.ts';
 import { isLaterKey, NOT_AVAILABLE } from './later.ts';
 import { nearest } from './nearest.ts';
+import { oneOf, wrong } from './words.ts';
 
 export type Path = readonly (string | number)[];
 

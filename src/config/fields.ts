@@ -17,6 +17,7 @@ import {
   SIZE_PATTERN,
 } from './quantity.ts';
 import type { Resources } from './resources.ts';
+import { oneOf, wrong } from './words.ts';
 
 /** What a leaf shows to editors (JSON Schema) and to docs/config.md (`allowed`). */
 export type LeafMeta = Readonly<Record<string, unknown>> & { readonly allowed: string };
@@ -57,19 +58,6 @@ export function leaf<T>(
     .meta({ description, ...meta });
 }
 
-/** The sentence about a wrong value, the same everywhere. */
-export function wrong(value: unknown, allowed: string): string {
-  return `found ${show(value)}, allowed ${allowed}`;
-}
-
-function show(value: unknown): string {
-  if (value === null || value === undefined) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  if (typeof value !== 'string') return `${String(value)} (a ${typeof value})`;
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
-}
-
 export function flag(description: string): z.ZodType<boolean> {
   const meta = { type: 'boolean', allowed: 'true or false' };
   return leaf(description, meta, (value) => (typeof value === 'boolean' ? value : null));
@@ -104,11 +92,6 @@ export function choice<const T extends string>(
     if (meant === null) return null;
     throw new Refusal(`${wrong(value, allowed)}; did you mean "${meant}"?`);
   });
-}
-
-export function oneOf(values: readonly string[]): string {
-  const last = values.at(-1) ?? '';
-  return values.length < 2 ? last : `${values.slice(0, -1).join(', ')} or ${last}`;
 }
 
 /** `pattern` is also given to editors. */

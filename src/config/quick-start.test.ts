@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT } from './default-config.ts';
 import { ConfigError } from './faults.ts';
 import { loadText } from './load.ts';
 import { quickStart } from './quick-start.ts';
@@ -9,6 +10,14 @@ test('servers alone give the doors of the contract', () => {
 upstreams: { main: { kind: shards, servers: ["a:1", "b:2=3"] } }
 admin: { listen: "127.0.0.1:9901" }`;
   assert.deepEqual(quickStart({ upstream: 'a:1, b:2=3' }), loadText(file, 'f.yaml'));
+});
+
+test('nothing gives an engine, which needs no schema to be told', () => {
+  const file = `listeners: { main: { listen: "127.0.0.1:6380", routes: [{ prefix: "", upstream: main }] } }
+upstreams: { main: { kind: embedded } }
+admin: { listen: "127.0.0.1:9901" }`;
+  assert.deepEqual(quickStart({}), loadText(file, 'f.yaml'));
+  assert.deepEqual(DEFAULT, quickStart({}));
 });
 
 test('seeds alone give a cluster', () => {

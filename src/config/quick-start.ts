@@ -4,8 +4,8 @@ import { checkValue } from './check.ts';
 import type { Config } from './config.ts';
 import type { Fault, Finding } from './faults.ts';
 import { ConfigError, formatPath } from './faults.ts';
-import { wrong } from './fields.ts';
 import { systemResources } from './resources.ts';
+import { wrong } from './words.ts';
 
 /** What was typed, unread: the schema judges it as it judges a file. */
 export interface QuickStartOptions {

@@ -5,9 +5,10 @@ import { createSecureContext } from 'node:tls';
 import type * as z from 'zod';
 import { secretIn } from '../core/secret-files.ts';
 import type { PemFile, SecretConfig } from './config.ts';
-import { leaf, Refusal, wrong } from './fields.ts';
+import { leaf, Refusal } from './fields.ts';
 import type { Resources } from './resources.ts';
 import { fileProblem } from './resources.ts';
+import { wrong } from './words.ts';
 
 const SECRET = 'text in quotes, {env: NAME} or {file: path}';
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
