@@ -1,7 +1,7 @@
 /** The engine as users meet it: served without options, configured, reloaded, and in the process of a test. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
@@ -189,16 +189,26 @@ test('with a folder it remembers, and does not start on what it cannot read', as
       assert.equal(await gate.ask('SET', 'kept', 'yes'), '+OK\r\n');
       await gate.stop();
     }
-    await using gate = await startTidegate(config);
-    assert.equal(await gate.ask('GET', 'kept'), bulk('yes'));
+    {
+      await using gate = await startTidegate(config);
+      assert.equal(await gate.ask('GET', 'kept'), bulk('yes'));
+      await gate.stop();
+    }
+    const [file] = globSync('appendonlydir/*.incr.aof', { cwd: folder });
+    appendFileSync(path.join(folder, file!), 'nonsense\r\n*1\r\n$4\r\nPING\r\n');
+    await using gate = await startTidegate(config, { wait: false });
+    assert.equal((await gate.ended()).code, 1);
+    assert.match(gate.stderr, /^tidegate: .*incr\.aof/m);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });
 
 test('`workers: auto` becomes one worker, and the log says so', async () => {
-  await using gate = await startTidegate({ ...embedded(), workers: 'auto' });
+  await using gate = await startAt({ ...embedded(), workers: 'auto' });
   assert.equal(await metric(gate, 'tidegate_workers'), 1);
+  const isTold = gate.logs.includes('one worker: all clients share the embedded engine');
+  assert.equal(isTold, availableParallelism() > 1, gate.logs);
 });
 
 test('the admin port knows it', async () => {

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { until } from '../support/bounded.ts';
 import { slotOfKey, startCluster } from '../support/cluster.ts';
 import { isFree } from '../support/ports.ts';
+import { run } from '../support/process.ts';
 import { RedisGroup, startRedis } from '../support/redis.ts';
 import { ROOT, runTidegate, startTidegate, type Tidegate } from '../support/tidegate.ts';
 import { bulk } from '../support/wire.ts';
@@ -84,6 +86,33 @@ test('03-cluster.yaml, without the functions of a later version: a cluster behin
     const owner = await servers.ownerOf(slotOfKey(name));
     assert.equal(await owner.ask('GET', name), bulk(name));
   }
+});
+
+test('04-embedded.yaml, without the HTTP of a later version: the engine inside', async () => {
+  for (const port of [6380, 9901]) assert.ok(await isFree(port), `port ${port} is taken`);
+  const file = path.join(ROOT, 'test/cli/fixtures/04-embedded.yaml');
+  const text = readFileSync(file, 'utf8').replace(/^http:.*\n/m, '');
+  await using gate = await startTidegate(text);
+  await using wire = await gate.connect();
+  await wire.expect('+OK\r\n', 'SET', 'a', '1');
+  await wire.expect(
+    `*2\r\n${bulk('maxmemory')}${bulk(`${1024 ** 3}`)}`,
+    'CONFIG',
+    'GET',
+    'maxmemory',
+  );
+});
+
+test('the example of the engine as a library runs', async () => {
+  const page = readFileSync(path.join(ROOT, 'docs/engine.md'), 'utf8');
+  const code = /```js\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const library = pathToFileURL(path.join(ROOT, 'src/library.ts')).href;
+  const here = code
+    .replace("'tidegate/engine'", `'${library}'`)
+    .replace("'ioredis'", `'${import.meta.resolve('ioredis')}'`);
+  assert.match(here, /library\.ts/);
+  const { code: status, stderr } = await run(process.execPath, ['--input-type=module', '-e', here]);
+  assert.equal(status, 0, stderr);
 });
 
 test('the examples pass `tidegate check`', async () => {
