@@ -8,6 +8,7 @@
 import type { Lease, LeaseHolder } from './backend/backend.ts';
 import { Command } from './commands/command.ts';
 import { CommandTable, checkArity, UNKNOWN } from './commands/lookup.ts';
+import { unknownCommandText } from './commands/unknown.ts';
 import { silent } from './core/log.ts';
 import { Tick } from './core/tick.ts';
 import { decodeReply } from './resp/decode.ts';
@@ -181,7 +182,7 @@ class LibraryEngine implements InProcessEngine {
     command.fill(words.map((word) => (Buffer.isBuffer(word) ? word : Buffer.from(String(word)))));
     command.protocol = 3;
     const spec = this.#table.resolve(command);
-    if (spec === undefined) throw new Error(`ERR unknown command '${String(words[0])}'`);
+    if (spec === undefined) throw new Error(unknownCommandText(command));
     command.spec = spec;
     if (!checkArity(spec, command.argc)) throw new Error(wrongNumberOfArguments(spec.name));
     return command;

@@ -11,6 +11,7 @@ import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
 import type { Feed, FeedOwner } from '../backend/feed.ts';
 import type { Command } from '../commands/command.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
+import { shownSubcommand, unknownCommandText } from '../commands/unknown.ts';
 import { noSuchSubcommand } from '../resp/errors.ts';
 import { ActiveExpiry } from './active-expiry.ts';
 import { Blocked } from './blocked.ts';
@@ -427,13 +428,9 @@ function isHungry(spec: CommandSpec): boolean {
   return (spec.flags & Flag.denyoom) !== 0;
 }
 
-/** Redis prints no more of a subcommand. */
-const SUBCOMMAND_SHOWN = 128;
-
-function refuse(call: Call, spec: CommandSpec): void {
-  if (spec.subcommands !== null && call.argc > 1) {
-    call.reply.error(noSuchSubcommand(call.text(1).slice(0, SUBCOMMAND_SHOWN), spec.name));
-    return;
-  }
-  call.reply.error(`ERR the embedded engine does not know '${spec.name.replace('|', ' ')}'`);
+/** A command of a module, or of a script: to a client it is one that nobody knows. */
+function refuse({ command, reply }: Call, { name, subcommands }: CommandSpec): void {
+  const isContainer = subcommands !== null && command.argc > 1;
+  if (isContainer) reply.error(noSuchSubcommand(shownSubcommand(command), name));
+  else reply.error(unknownCommandText(command));
 }
