@@ -67,7 +67,9 @@ export class EngineConfig {
   }
 
   get(name: string): string {
-    return this.#parameters.get(this.#resolve(name)!)!.value;
+    const { kind, value } = this.#parameters.get(this.#resolve(name)!)!;
+    // Not when it is set: the form that is shown leaves out what `A` stands beside.
+    return kind === 'events' ? notifyText(notifyFlagsOf(value) ?? 0) : value;
   }
 
   /** Names and values that match one of the patterns; a name that is no pattern may be in any case. */
@@ -161,7 +163,6 @@ function faultOf({ kind, range }: Parameter, value: string): string | null {
 
 function normal({ kind }: Parameter, value: string): string {
   if (kind === 'memory') return String(bytesOf(value));
-  if (kind === 'events') return notifyText(notifyFlagsOf(value) ?? 0);
   return kind === 'bool' || kind === 'enum' ? value.toLowerCase() : value;
 }
 

@@ -287,6 +287,16 @@ export class Engine implements Backend, KeyspaceOwner {
     this.persistence?.onChanged(database, bytes, start, end);
   }
 
+  onMissed(database: Database, bytes: Buffer, start: number, end: number): void {
+    if (this.notifyFlags === 0) return;
+    this.notify(Notify.miss, 'keymiss', database, bytes, start, end);
+  }
+
+  onAdded(database: Database, bytes: Buffer, start: number, end: number): void {
+    if (this.notifyFlags === 0) return;
+    this.notify(Notify.created, 'new', database, bytes, start, end);
+  }
+
   /** A keyspace notification, if anybody wants its class. */
   notify(
     kind: number,

@@ -9,6 +9,7 @@ import { createEngine } from '../../src/library.ts';
 import { until, within } from '../support/bounded.ts';
 import { freePort } from '../support/ports.ts';
 import { TestProcess } from '../support/process.ts';
+import { startRedis } from '../support/redis.ts';
 import { configAt, freePlaces, metric, reload, reloadWell, startAt } from '../support/reload.ts';
 import { embedded, MAIN, type Section, startTidegate } from '../support/tidegate.ts';
 import { bulk, Wire } from '../support/wire.ts';
@@ -145,6 +146,42 @@ test('keyspace notifications come by the classes that are wanted, before the rep
   await other.ask('SET', 'c', '1', 'PX', '1');
   assert.equal(await wire.read(), told('__keyspace@2__:c', 'expired'));
   assert.equal(await wire.read(), told('__keyevent@2__:expired', 'c'));
+});
+
+test('missed and new keys are told as by a server', async () => {
+  await using server = await startRedis();
+  await using gate = await startTidegate(embedded());
+  const told: string[][] = [];
+  for (const door of [server, gate]) {
+    await using events = await door.connect({ protocol: 3 });
+    await using wire = await door.connect();
+    await wire.ask('CONFIG', 'SET', 'notify-keyspace-events', 'EAmn');
+    await events.ask('PSUBSCRIBE', '__key*');
+    await wire.askAll([
+      ['GET', 'a'],
+      ['SET', 'a', '1'],
+      ['SET', 'a', '2'],
+      ['INCR', 'n'],
+      ['LPUSH', 'l', 'x'],
+      ['LRANGE', 'none', '0', '-1'],
+      ['EXISTS', 'a', 'none'],
+      ['TYPE', 'none'],
+      ['TTL', 'none'],
+      ['RENAME', 'a', 'b'],
+      ['HSET', 'h', 'f', 'v'],
+      ['SADD', 's', '1'],
+      ['ZADD', 'z', '1', 'm'],
+      ['XADD', 'x', '1-1', 'f', 'v'],
+      ['APPEND', 'none', ''],
+      ['HGET', 'none2', 'f'],
+      ['DEL', 'none2', 'b'],
+      ['PUBLISH', '__key end', ''],
+    ]);
+    const heard: string[] = [];
+    while (heard.at(-1)?.includes('end') !== true) heard.push(await events.read());
+    told.push(heard);
+  }
+  assert.deepEqual(told[1], told[0]);
 });
 
 test('a reload tunes the engine and keeps its data', async () => {
