@@ -5,6 +5,7 @@ import type { Handler } from './call.ts';
 import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
+import { DUMP_COMMANDS } from './families/dump.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { GEO_COMMANDS } from './families/geo.ts';
 import { GEO_SEARCH_COMMANDS } from './families/geo-search.ts';
@@ -47,6 +48,7 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_COMMANDS,
   KEY_COMMANDS,
   EXPIRY_COMMANDS,
+  DUMP_COMMANDS,
   SCAN_COMMANDS,
   OBJECT_COMMANDS,
   CONFIG_COMMANDS,
