@@ -7,6 +7,7 @@ import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CLUSTER_COMMANDS } from './families/cluster.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { CONNECTION_COMMANDS } from './families/connection.ts';
+import { DUMP_COMMANDS } from './families/dump.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { GEO_COMMANDS } from './families/geo.ts';
 import { GEO_SEARCH_COMMANDS } from './families/geo-search.ts';
@@ -50,6 +51,7 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   STRING_COMMANDS,
   KEY_COMMANDS,
   EXPIRY_COMMANDS,
+  DUMP_COMMANDS,
   SCAN_COMMANDS,
   OBJECT_COMMANDS,
   CONFIG_COMMANDS,

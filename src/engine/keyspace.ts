@@ -327,6 +327,12 @@ export class Database {
     this.#putObject(entry, object);
   }
 
+  /** A value that no key has got. */
+  discard(object: Collection): void {
+    if (object.size <= FREED_AT_ONCE_MAX) object.release(Infinity);
+    else this.#owner.discard(object);
+  }
+
   /** Takes the value out of a key, and removes the key. */
   take(entry: number): Value {
     const kind = this.kindOf(entry);
@@ -485,8 +491,7 @@ export class Database {
   #dropObject(index: number): void {
     const object = this.#objects[index]!;
     this.#dropSlot(index);
-    if (object.size <= FREED_AT_ONCE_MAX) object.release(Infinity);
-    else this.#owner.discard(object);
+    this.discard(object);
   }
 
   #joinExpiring(entry: number): void {

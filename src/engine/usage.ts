@@ -7,6 +7,7 @@
  */
 
 const SECONDS_MASK = 0xffffff;
+const SECONDS_RANGE: number = SECONDS_MASK + 1;
 const MINUTES_MASK = 0xffff;
 const COUNTER_BITS = 8;
 const COUNTER_MAX = 255;
@@ -36,6 +37,18 @@ export class Usage {
   /** The counter as of now. */
   frequency(mark: number, nowMs: number): number {
     return this.#decayed(mark, Math.floor(nowMs / 60_000) & MINUTES_MASK);
+  }
+
+  /** The mark of a key that was used last so many seconds ago. */
+  markOfIdle(seconds: number, nowMs: number): number {
+    const at = (Math.floor(nowMs / 1000) & SECONDS_MASK) - seconds;
+    const wrapped = at < 0 ? at + SECONDS_MASK : at;
+    return ((wrapped % SECONDS_RANGE) + SECONDS_RANGE) % SECONDS_RANGE;
+  }
+
+  /** The mark of a key whose counter is this. */
+  markOfFrequency(counter: number, nowMs: number): number {
+    return ((Math.floor(nowMs / 60_000) & MINUTES_MASK) << COUNTER_BITS) | counter;
   }
 
   /** The greater, the sooner it goes. */

@@ -1,6 +1,6 @@
 /**
- * CRC-64 as Redis computes it (polynomial of Jones, reflected), in two 32-bit halves: eight tables of numbers instead of
- * big integers.
+ * CRC-64 as Redis computes it (polynomial of Jones, reflected), in two 32-bit halves: a table of numbers instead of big
+ * integers.
  */
 const POLYNOMIAL = 0x95ac9329ac4bc9b5n;
 const TABLE = makeTable();

@@ -1,9 +1,13 @@
 /** Unpacks what liblzf packed, the compression of RDB strings. http://oldhome.schmorp.de/marc/liblzf.html */
 
 const LITERALS = 32;
+/** Three bytes say 264 at most. */
+const RATIO_MAX = 88;
 
 /** Null: damaged, or not of this length. */
 export function unpackLzf(packed: Uint8Array, length: number): Buffer | null {
+  // What a damaged payload claims is not what is allocated for it.
+  if (length > packed.length * RATIO_MAX) return null;
   const out = Buffer.allocUnsafe(length);
   let at = 0;
   let to = 0;

@@ -84,6 +84,11 @@ export class List implements Collection {
     return LIST_COST + this.#nodes * NODE_COST;
   }
 
+  /** Pieces it is in: as many as `packs` gives. */
+  get nodeCount(): number {
+    return this.#nodes;
+  }
+
   push(atFront: boolean, bytes: Buffer, start: number, end: number): void {
     const last = atFront ? this.#head : this.#tail;
     const node = last !== null && this.#allows(last, end - start) ? last : null;

@@ -10,8 +10,9 @@ import type { Arena } from '../memory/arena.ts';
 import { Listpack } from './listpack.ts';
 import { msDifference, StreamId, seqDifference } from './stream-id.ts';
 
-const DELETED = 1;
-const SAME_NAMES = 2;
+/** Flags of an entry. */
+export const DELETED = 1;
+export const NAMES_SHARED = 2;
 /** Elements of an entry beside its names and values: flags, ms, seq. */
 const ENTRY_HEAD = 3;
 /** What the objects of a node take, about. */
@@ -24,9 +25,10 @@ export class StreamNode {
   readonly first: StreamId = new StreamId();
   readonly pack: Listpack;
 
-  constructor(arena: Arena, first: StreamId) {
+  /** `pack`: what is in it, which the caller has checked; default: nothing, and `begin` has to follow. */
+  constructor(arena: Arena, first: StreamId, pack: Listpack = new Listpack(arena)) {
     this.first.copy(first);
-    this.pack = new Listpack(arena);
+    this.pack = pack;
   }
 
   /** Entries that are not deleted. */
@@ -54,7 +56,7 @@ export class StreamNode {
   append(id: StreamId, command: Command, at: number, fields: number): void {
     const { pack } = this;
     const isSame = this.#hasNames(command, at, fields);
-    pack.appendInteger(isSame ? SAME_NAMES : 0);
+    pack.appendInteger(isSame ? NAMES_SHARED : 0);
     appendNumber(pack, msDifference(id, this.first));
     appendNumber(pack, seqDifference(id, this.first));
     if (!isSame) pack.appendInteger(fields);
@@ -162,7 +164,7 @@ export class NodeEntry {
     const seq = pack.next(ms);
     this.id.setSum(node.first, pack.integerAt(ms) ?? 0, pack.integerAt(seq) ?? 0);
     const after = pack.next(seq);
-    if ((this.flags & SAME_NAMES) === 0) {
+    if ((this.flags & NAMES_SHARED) === 0) {
       this.fields = Number(pack.integerAt(after));
       this.names = 0;
       this.content = pack.next(after);

@@ -102,6 +102,12 @@ export class Stream implements Collection {
     if (this.size === 1) this.firstId.copy(id);
   }
 
+  /** Takes a node behind the others; `settleFirst` has to follow when all are there. */
+  adopt(node: StreamNode): void {
+    this.#nodes.push(node);
+    this.size += node.live;
+  }
+
   /** Where the node is that an id is in, if it is anywhere; -1: it comes before all. */
   nodeOf(id: StreamId): number {
     let low = 0;
@@ -130,7 +136,7 @@ export class Stream implements Collection {
     }
     this.size--;
     if (compareIds(id, this.maxDeletedId) > 0) this.maxDeletedId.copy(id);
-    if (this.size === 0 || compareIds(id, this.firstId) === 0) this.#findFirst();
+    if (this.size === 0 || compareIds(id, this.firstId) === 0) this.settleFirst();
     return true;
   }
 
@@ -151,7 +157,7 @@ export class Stream implements Collection {
       if (!trim.isApproximate) removed += this.#trimInside(node, trim);
       break;
     }
-    if (removed > 0) this.#findFirst();
+    if (removed > 0) this.settleFirst();
     return removed;
   }
 
@@ -252,7 +258,8 @@ export class Stream implements Collection {
     this.#gone = 0;
   }
 
-  #findFirst(): void {
+  /** Finds the first entry that is there. */
+  settleFirst(): void {
     this.firstId.clear();
     if (this.size === 0) return;
     const entry = this.#entry;
