@@ -24,9 +24,14 @@ export class StreamNode {
   readonly first: StreamId = new StreamId();
   readonly pack: Listpack;
 
-  constructor(arena: Arena, first: StreamId) {
+  constructor(arena: Arena, first: StreamId, pack: Listpack = new Listpack(arena)) {
     this.first.copy(first);
-    this.pack = new Listpack(arena);
+    this.pack = pack;
+  }
+
+  copy(arena: Arena): StreamNode {
+    const packed = this.pack.view();
+    return new StreamNode(arena, this.first, Listpack.from(arena, packed, 0, packed.length));
   }
 
   /** Entries that are not deleted. */
