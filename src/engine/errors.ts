@@ -18,6 +18,8 @@ export const CORRUPT_HYPERLOGLOG = 'INVALIDOBJ Corrupted HLL object detected';
 export const NOT_POSITIVE = 'ERR value is out of range, must be positive';
 export const OUT_OF_RANGE = 'ERR index out of range';
 export const TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)';
+export const BAD_DATABASE = 'ERR DB index is out of range';
+export const SAME_OBJECTS = 'ERR source and destination objects are the same';
 export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
 
 export function invalidExpire(name: string): string {

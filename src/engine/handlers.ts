@@ -7,6 +7,7 @@ import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CLUSTER_COMMANDS } from './families/cluster.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { CONNECTION_COMMANDS } from './families/connection.ts';
+import { COPY_COMMANDS } from './families/copy.ts';
 import { DUMP_COMMANDS } from './families/dump.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { GEO_COMMANDS } from './families/geo.ts';
@@ -28,6 +29,7 @@ import { SERVER_COMMANDS } from './families/server.ts';
 import { SET_COMMANDS } from './families/set.ts';
 import { SET_ALGEBRA_COMMANDS } from './families/set-algebra.ts';
 import { SLOW_COMMANDS } from './families/slow.ts';
+import { SORT_COMMANDS } from './families/sort.ts';
 import { SORTED_SET_COMMANDS } from './families/sorted-set.ts';
 import { SORTED_SET_ALGEBRA_COMMANDS } from './families/sorted-set-algebra.ts';
 import { SORTED_SET_POP_COMMANDS } from './families/sorted-set-pop.ts';
@@ -50,6 +52,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   HYPERLOGLOG_COMMANDS,
   STRING_COMMANDS,
   KEY_COMMANDS,
+  COPY_COMMANDS,
+  SORT_COMMANDS,
   EXPIRY_COMMANDS,
   DUMP_COMMANDS,
   SCAN_COMMANDS,

@@ -348,6 +348,21 @@ export class Database {
     return { kind, encoding, raw, object, expiresAt, clock };
   }
 
+  /** The value of a key once more, to be put under another one; it expires at the same time. */
+  copyOf(entry: number): Value {
+    const kind = this.kindOf(entry);
+    const encoding = this.encodingOf(entry);
+    const expiresAt = this.expires(entry) ? this.expiresAt(entry) : 0;
+    const clock = this.#owner.clock(0);
+    let raw = this.dict.get(entry, VALUE);
+    const object = kind === Kind.string ? null : this.objectOf(entry).copy();
+    if (object === null && encoding !== Encoding.small) {
+      const { bytes, start, end } = this.stringOf(entry);
+      raw = this.arena.create(bytes, start, end);
+    }
+    return { kind, encoding, raw, object, expiresAt, clock };
+  }
+
   /** Puts a value that was taken, from whichever database, under a key that is not there. */
   put(bytes: Buffer, start: number, end: number, value: Value): number {
     const entry = this.#add(bytes, start, end);

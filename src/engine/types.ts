@@ -46,4 +46,6 @@ export interface Collection extends Discarded {
   readonly size: number;
   /** Of a hash: when the first of its fields expires, in milliseconds since 1970; Infinity: none does. */
   readonly nextExpiry?: number;
+  /** The same in memory of its own; takes time in proportion to its size. */
+  copy(): Collection;
 }

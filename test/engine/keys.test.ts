@@ -26,7 +26,7 @@ const COMMANDS: readonly ((from: Random) => string[])[] = [
     from.pick(TIMES),
     ...from.pick(CONDITIONS),
   ],
-  (from) => ['MOVE', from.pick(KEYS), from.pick(['0', '99', 'x', '3'])],
+  (from) => ['MOVE', from.pick(KEYS), from.pick(['0', '99', 'x', '3', '4294967296'])],
   (from) => ['SCAN', from.pick(['0', 'x', '0 ']), 'MATCH', from.pick(PATTERNS), 'COUNT', '1000'],
   (from) => ['SCAN', '0', ...from.pick([['COUNT', '0'], ['TYPE', 'string'], ['foo'], ['MATCH']])],
   (from) => ['SWAPDB', from.pick(['0', 'x', '99']), from.pick(['3', 'x', '-1'])],

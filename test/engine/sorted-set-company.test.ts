@@ -90,6 +90,10 @@ class Words implements Members {
     return false;
   }
 
+  copy(): Words {
+    return new Words();
+  }
+
   release(): boolean {
     return true;
   }

@@ -1,12 +1,10 @@
 /** Keys whatever they hold (https://redis.io/docs/latest/commands/?group=generic). */
 import { globMatches } from '../../core/glob.ts';
 import { type Call, type Handler, Notify } from '../call.ts';
-import { NO_SUCH_KEY, NOT_INTEGER, SYNTAX } from '../errors.ts';
+import { BAD_DATABASE, NO_SUCH_KEY, SAME_OBJECTS, SYNTAX } from '../errors.ts';
 import type { Database } from '../keyspace.ts';
 import { KIND_NAMES } from '../types.ts';
-
-const BAD_INDEX = 'ERR DB index is out of range';
-const SAME_OBJECTS = 'ERR source and destination objects are the same';
+import { databaseAt } from './database-argument.ts';
 
 function del(call: Call): void {
   const { db, bytes } = call;
@@ -83,15 +81,6 @@ function moveToDatabase(call: Call): void {
   reply.integer(1);
 }
 
-/** Null: there is none, and the client has been told. */
-function databaseAt(call: Call, index: number): Database | null {
-  const number = call.count(index);
-  const found = number === null ? undefined : call.engine.databases[number];
-  if (number === null || !Number.isInteger(number)) call.reply.error(NOT_INTEGER);
-  else if (found === undefined) call.reply.error(BAD_INDEX);
-  return found ?? null;
-}
-
 function randomkey({ db, reply }: Call): void {
   while (db.size > 0) {
     const entry = db.dict.random();
@@ -157,7 +146,7 @@ function swapdb(call: Call): void {
   const second = call.integer(2);
   if (first === null) reply.error('ERR invalid first DB index');
   else if (second === null) reply.error('ERR invalid second DB index');
-  else if (!engine.swap(Number(first), Number(second))) reply.error(BAD_INDEX);
+  else if (!engine.swap(Number(first), Number(second))) reply.error(BAD_DATABASE);
   else {
     call.dirty++;
     reply.ok();

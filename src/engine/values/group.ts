@@ -54,6 +54,21 @@ export class Group {
     return bytes;
   }
 
+  copy(): Group {
+    const copy = new Group(this.name, this.lastId, this.read);
+    for (const { name, seenAt } of this.consumers.values()) copy.addConsumer(name, seenAt);
+    const { pending } = this;
+    const id = new StreamId();
+    for (let is = pending.first(); is; is = pending.next()) {
+      pending.readId(id);
+      copy.add(id, this.deliveredAt);
+      copy.deliveries = this.deliveries;
+      const owner = this.owner === null ? undefined : copy.consumers.get(this.owner.name);
+      if (owner !== undefined) copy.assign(id, owner);
+    }
+    return copy;
+  }
+
   addConsumer(name: string, now: number): Consumer {
     const free = this.#byNumber.indexOf(null, 1);
     const number = free < 0 ? this.#byNumber.length : free;

@@ -47,6 +47,21 @@ export function parseBound(bytes: Buffer, start: number, end: number): number {
   return parseDouble(text.replace(BLANKS, '')) ?? Number.NaN;
 }
 
+/** Lesser numbers are not exact, which `strtod` reports (ERANGE). */
+const NORMAL_MIN = 2 ** -1022;
+
+/** The same for what SORT sorts by: there nothing is a number that a double cannot be as it is written. */
+export function parseWeight(bytes: Buffer, start: number, end: number): number {
+  const plain = parsePlain(bytes, start, end);
+  if (!Number.isNaN(plain)) return plain;
+  const value = parseBound(bytes, start, end);
+  const size = Math.abs(value);
+  if (size >= NORMAL_MIN && size < Infinity) return value;
+  const text = bytes.toString('latin1', start, end).replace(/\0.*/s, '');
+  if (size === Infinity) return SPELLED_INFINITE.test(text) ? value : Number.NaN;
+  return size === 0 && !SOMETHING.test(mantissaOf(text)) ? value : Number.NaN;
+}
+
 /** One end of a range begins with a bracket: its own score is not in it. */
 export function isOpen(bytes: Buffer, start: number, end: number): boolean {
   return start < end && bytes[start] === OPEN;

@@ -292,6 +292,23 @@ export class SortedSet implements Members {
     return 0;
   }
 
+  /** The same members with their scores, kept in the same way. */
+  copy(): SortedSet {
+    const pack = this.#pack;
+    if (pack !== null) {
+      const packed = pack.view();
+      const twin = Listpack.from(this.#arena, packed, 0, packed.length);
+      return SortedSet.fromPack(this.#arena, this.#settings, twin);
+    }
+    const copy = new SortedSet(this.#arena, this.#settings);
+    copy.leavePack();
+    for (let place = this.first(); place !== 0; place = this.next(place)) {
+      this.read(place, element);
+      copy.add(element.bytes, element.start, element.end, this.scoreAt(place));
+    }
+    return copy;
+  }
+
   release(limit: number): boolean {
     this.#pack?.free();
     this.#pack = null;

@@ -31,6 +31,11 @@ export class StreamNode {
     this.pack = pack;
   }
 
+  copy(arena: Arena): StreamNode {
+    const packed = this.pack.view();
+    return new StreamNode(arena, this.first, Listpack.from(arena, packed, 0, packed.length));
+  }
+
   /** Entries that are not deleted. */
   get live(): number {
     return Number(this.pack.integerAt(this.pack.first()));

@@ -76,6 +76,19 @@ export class Stream implements Collection {
     return this.#nodes[this.#gone + index];
   }
 
+  /** The same entries and groups, deleted entries and unconfirmed ones included. */
+  copy(): Stream {
+    const copy = new Stream(this.#arena);
+    copy.size = this.size;
+    copy.lastId.copy(this.lastId);
+    copy.firstId.copy(this.firstId);
+    copy.maxDeletedId.copy(this.maxDeletedId);
+    copy.added = this.added;
+    for (let i = 0; i < this.nodeCount; i++) copy.#nodes.push(this.nodeAt(i)!.copy(this.#arena));
+    for (const group of this.groups.values()) copy.groups.set(group.name, group.copy());
+    return copy;
+  }
+
   release(limit: number): boolean {
     let left = limit;
     while (this.nodeCount > 0 && left > 0) {
