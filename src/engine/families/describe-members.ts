@@ -3,7 +3,9 @@ import type { HashValue } from '../values/hash.ts';
 import { Element } from '../values/listpack.ts';
 import type { SetValue } from '../values/set.ts';
 
-export type Say = (words: readonly (string | Buffer)[]) => void;
+export type Words = readonly (string | Buffer)[];
+/** Given one by one, so that whoever writes them may rest in between; what is described does not change meanwhile. */
+export type Description = Generator<Words, void>;
 
 const MEMBERS_AT_ONCE = 64;
 
@@ -19,43 +21,45 @@ function copyOfElement(): Buffer {
   return Buffer.from(element.bytes.subarray(element.start, element.end));
 }
 
-export function describeSet(set: SetValue, key: Buffer, say: Say): void {
+export function* describeSet(set: SetValue, key: Buffer): Description {
   let words: (string | Buffer)[] = [ADD, key];
-  set.some(element, () => {
+  for (let slot = set.after(-1); slot >= 0; slot = set.after(slot)) {
+    set.read(slot, element);
     words.push(copyOfElement());
-    if (words.length === MEMBERS_AT_ONCE + 2) {
-      say(words);
-      words = [ADD, key];
-    }
-    return false;
-  });
-  if (words.length > 2) say(words);
+    if (words.length < MEMBERS_AT_ONCE + 2) continue;
+    yield words;
+    words = [ADD, key];
+  }
+  if (words.length > 2) yield words;
 }
 
-export function describeHash(hash: HashValue, key: Buffer, say: Say): void {
+export function* describeHash(hash: HashValue, key: Buffer): Description {
   let words: (string | Buffer)[] = [PUT, key];
-  hash.forEach((slot) => {
+  for (let slot = hash.after(-1); slot >= 0; slot = hash.after(slot)) {
     hash.readField(slot, element);
     words.push(copyOfElement());
     hash.readValue(slot, element);
     words.push(copyOfElement());
-    if (words.length === 2 * MEMBERS_AT_ONCE + 2) {
-      say(words);
-      words = [PUT, key];
-    }
-  });
-  if (words.length > 2) say(words);
+    if (words.length < 2 * MEMBERS_AT_ONCE + 2) continue;
+    yield words;
+    words = [PUT, key];
+  }
+  if (words.length > 2) yield words;
   if (hash.nextExpiry === Infinity) return;
-  hash.forEach((slot) => {
+  for (let slot = hash.after(-1); slot >= 0; slot = hash.after(slot)) {
     const at = hash.expiresAt(slot);
-    if (at === 0) return;
+    if (at === 0) continue;
     hash.readField(slot, element);
-    say([EXPIRE, key, String(at), 'FIELDS', '1', copyOfElement()]);
-  });
+    yield [EXPIRE, key, String(at), 'FIELDS', '1', copyOfElement()];
+  }
 }
 
 /** Fields of a hash went because their time was over. */
-export function describeRemoval(key: Buffer, fields: readonly Buffer[], say: Say): void {
+export function describeRemoval(
+  key: Buffer,
+  fields: readonly Buffer[],
+  say: (words: Words) => void,
+): void {
   for (let i = 0; i < fields.length; i += REMOVED_AT_ONCE) {
     say([REMOVE_FIELDS, key, ...fields.slice(i, i + REMOVED_AT_ONCE)]);
   }

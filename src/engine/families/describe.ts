@@ -7,35 +7,35 @@ import type { List } from '../values/list.ts';
 import type { SetValue } from '../values/set.ts';
 import type { SortedSet } from '../values/sorted-set.ts';
 import type { Stream } from '../values/stream.ts';
-import { describeHash, describeSet, type Say } from './describe-members.ts';
+import { type Description, describeHash, describeSet } from './describe-members.ts';
 import { describeList } from './list-describe.ts';
 import { describeSortedSet } from './sorted-set-describe.ts';
 import { describeStream } from './stream-describe.ts';
 
-export function describe(database: Database, entry: number, say: Say): void {
+export function* describe(database: Database, entry: number): Description {
   const key = Buffer.from(database.arena.view(database.dict.keyOf(entry)));
   const kind = database.kindOf(entry);
   switch (kind) {
     case Kind.string: {
       const { bytes, start, end } = database.stringOf(entry);
-      say(['SET', key, bytes.subarray(start, end)]);
+      yield ['SET', key, bytes.subarray(start, end)];
       break;
     }
     case Kind.list:
-      describeList(key, database.objectOf(entry) as List, say);
+      yield* describeList(key, database.objectOf(entry) as List);
       break;
     case Kind.set:
-      describeSet(database.objectOf(entry) as SetValue, key, say);
+      yield* describeSet(database.objectOf(entry) as SetValue, key);
       break;
     case Kind.zset:
-      describeSortedSet(key, database.objectOf(entry) as SortedSet, say);
+      yield* describeSortedSet(key, database.objectOf(entry) as SortedSet);
       break;
     case Kind.hash:
-      describeHash(database.objectOf(entry) as HashValue, key, say);
+      yield* describeHash(database.objectOf(entry) as HashValue, key);
       break;
     case Kind.stream:
-      describeStream(database.objectOf(entry) as Stream, key, say);
+      yield* describeStream(database.objectOf(entry) as Stream, key);
       break;
   }
-  if (database.expires(entry)) say(['PEXPIREAT', key, String(database.expiresAt(entry))]);
+  if (database.expires(entry)) yield ['PEXPIREAT', key, String(database.expiresAt(entry))];
 }

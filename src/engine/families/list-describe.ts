@@ -1,15 +1,12 @@
 /** Which commands make a list as it is. */
 import { type List, ListCursor } from '../values/list.ts';
 import { Element } from '../values/listpack.ts';
+import type { Description } from './describe-members.ts';
 
 /** Elements of one command, as in files of Redis. */
 const ELEMENTS_MAX = 64;
 
-export function describeList(
-  key: Buffer,
-  list: List,
-  say: (words: readonly (string | Buffer)[]) => void,
-): void {
+export function* describeList(key: Buffer, list: List): Description {
   const cursor = new ListCursor();
   const element = new Element();
   let words: (string | Buffer)[] = [];
@@ -18,8 +15,8 @@ export function describeList(
     cursor.read(element);
     words.push(Buffer.from(element.bytes.subarray(element.start, element.end)));
     if (words.length < ELEMENTS_MAX + 2) continue;
-    say(words);
+    yield words;
     words = [];
   }
-  if (words.length > 0) say(words);
+  if (words.length > 0) yield words;
 }

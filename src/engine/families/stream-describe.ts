@@ -4,28 +4,27 @@ import { Element } from '../values/listpack.ts';
 import type { Stream } from '../values/stream.ts';
 import { StreamId } from '../values/stream-id.ts';
 import { StreamRange } from '../values/stream-range.ts';
-
-type Say = (words: readonly (string | Buffer)[]) => void;
+import type { Description } from './describe-members.ts';
 
 const FIRST_ID: StreamId = new StreamId();
 const LAST_ID: StreamId = new StreamId();
 LAST_ID.setMax();
 
 /** Entries that are gone but not confirmed cannot be said, here as in the file of a server. */
-export function describeStream(stream: Stream, key: Buffer, say: Say): void {
+export function* describeStream(stream: Stream, key: Buffer): Description {
   if (stream.size === 0) {
     // An entry that goes at once leaves an empty stream.
     const id = stream.lastId.isZero ? '0-1' : stream.lastId.text;
-    say(['XADD', key, 'MAXLEN', '0', id, 'x', 'y']);
+    yield ['XADD', key, 'MAXLEN', '0', id, 'x', 'y'];
   }
-  describeEntries(stream, key, say);
+  yield* describeEntries(stream, key);
   const counts = ['ENTRIESADDED', String(stream.added)];
   const deleted = ['MAXDELETEDID', stream.maxDeletedId.text];
-  say(['XSETID', key, stream.lastId.text, ...counts, ...deleted]);
-  for (const group of stream.groups.values()) describeGroup(group, key, say);
+  yield ['XSETID', key, stream.lastId.text, ...counts, ...deleted];
+  for (const group of stream.groups.values()) yield* describeGroup(group, key);
 }
 
-function describeEntries(stream: Stream, key: Buffer, say: Say): void {
+function* describeEntries(stream: Stream, key: Buffer): Description {
   const range = new StreamRange();
   const element = new Element();
   range.begin(stream, FIRST_ID, LAST_ID, false);
@@ -44,27 +43,27 @@ function describeEntries(stream: Stream, key: Buffer, say: Say): void {
         else at = node.pack.next(at);
       }
     }
-    say(words);
+    yield words;
   }
 }
 
-function describeGroup(group: Group, key: Buffer, say: Say): void {
+function* describeGroup(group: Group, key: Buffer): Description {
   const name = Buffer.from(group.name, 'latin1');
   const read = ['ENTRIESREAD', String(group.read)];
-  say(['XGROUP', 'CREATE', key, name, group.lastId.text, ...read]);
-  for (const consumer of group.consumers.values()) describeConsumer(group, consumer, key, say);
+  yield ['XGROUP', 'CREATE', key, name, group.lastId.text, ...read];
+  for (const consumer of group.consumers.values()) yield* describeConsumer(group, consumer, key);
 }
 
-function describeConsumer(group: Group, consumer: Consumer, key: Buffer, say: Say): void {
+function* describeConsumer(group: Group, consumer: Consumer, key: Buffer): Description {
   const groupName = Buffer.from(group.name, 'latin1');
   const name = Buffer.from(consumer.name, 'latin1');
-  say(['XGROUP', 'CREATECONSUMER', key, groupName, name]);
+  yield ['XGROUP', 'CREATECONSUMER', key, groupName, name];
   const id = new StreamId();
   const { pending } = consumer;
   for (let is = pending.first(); is; is = pending.next()) {
     pending.readId(id);
     group.find(id);
     const state = ['TIME', String(group.deliveredAt), 'RETRYCOUNT', String(group.deliveries)];
-    say(['XCLAIM', key, groupName, name, '0', id.text, ...state, 'JUSTID', 'FORCE']);
+    yield ['XCLAIM', key, groupName, name, '0', id.text, ...state, 'JUSTID', 'FORCE'];
   }
 }

@@ -146,6 +146,15 @@ export class Dict {
     return this.keyOf(entry) !== NONE;
   }
 
+  /**
+   * The next entry in the order of records, -1 at the end; begins with -1. However the table grows or shrinks between two
+   * calls, an entry that stays is met once.
+   */
+  after(entry: number): number {
+    for (let next = entry + 1; next < this.#used; next++) if (this.isLive(next)) return next;
+    return -1;
+  }
+
   /** Some entry, each as likely as any other; -1: it is empty. */
   random(): number {
     if (this.count === 0) return -1;

@@ -17,21 +17,26 @@ import { encodeWords } from '../../resp/frame.ts';
 import type { Database } from '../keyspace.ts';
 import type { Store } from './store.ts';
 
+type Words = readonly (string | Buffer)[];
+
 export interface RewriteHost {
   readonly databases: readonly Database[];
-  /** Says the commands that make the key as it is. */
-  describe(
-    database: Database,
-    entry: number,
-    say: (words: readonly (string | Buffer)[]) => void,
-  ): void;
+  /** The commands that make the key as it is, one by one; only as long as the key does not change. */
+  describe(database: Database, entry: number): Iterator<Words>;
   onRewritten(error: Error | null, bytes: number): void;
+}
+
+/** A key that is being written. */
+interface Current {
+  readonly database: number;
+  readonly name: string;
+  readonly words: Iterator<Words>;
 }
 
 /** Of each turn of the loop. */
 const SLICE_MS = 2;
-/** Keys between two looks at the clock. */
-const KEYS_PER_LOOK = 16;
+/** Commands between two looks at the clock. */
+const COMMANDS_PER_LOOK = 16;
 /** So few changed keys are written in one go. */
 const FEW = 1000;
 /** When they do not become few in so many passes, all are. */
@@ -93,13 +98,15 @@ class Run {
   #isOver = false;
   /** Of pass 1. */
   #database = 0;
-  #record = 0;
+  #record = -1;
   #pass = 1;
   /** Names of keys by database, changed since they were last looked at. */
   #changed: Set<string>[];
   /** Those of them that the pass under way has still to write. */
   #pending: [number, string][] = [];
   #selected = -1;
+  #current: Current | null = null;
+  #looks = 0;
 
   constructor(
     store: Store,
@@ -141,19 +148,19 @@ class Run {
   #walk(): boolean {
     const end = performance.now() + SLICE_MS;
     const { databases } = this.#host;
-    while (this.#database < databases.length) {
-      const database = databases[this.#database]!;
-      for (let i = 0; i < KEYS_PER_LOOK && this.#record < database.dict.recordCount; i++) {
-        const entry = this.#record++;
-        if (database.dict.isLive(entry)) this.#write(database, entry);
-      }
-      if (this.#record >= database.dict.recordCount) {
+    while (this.#writeOn(end)) {
+      const database = databases[this.#database];
+      if (database === undefined) return true;
+      const entry = database.dict.after(this.#record);
+      if (entry < 0) {
         this.#database++;
-        this.#record = 0;
+        this.#record = -1;
+        continue;
       }
-      if (performance.now() > end) return this.#database === databases.length;
+      this.#record = entry;
+      this.#begin(database, entry);
     }
-    return true;
+    return false;
   }
 
   #nextPass(): void {
@@ -174,18 +181,17 @@ class Run {
   /** True: all that were to be written again are. */
   #writeAgain(ms: number): boolean {
     const end = performance.now() + ms;
-    while (this.#pending.length > 0) {
-      for (let i = 0; i < KEYS_PER_LOOK && this.#pending.length > 0; i++) {
-        const [number, name] = this.#pending.pop()!;
-        const database = this.#host.databases[number]!;
-        const key = Buffer.from(name, 'latin1');
-        this.#say(number, [FILE_WORDS.remove, key]);
-        const entry = database.dict.find(key, 0, key.length);
-        if (entry >= 0) this.#write(database, entry);
-      }
-      if (performance.now() > end) return this.#pending.length === 0;
+    while (this.#writeOn(end)) {
+      const next = this.#pending.pop();
+      if (next === undefined) return true;
+      const [number, name] = next;
+      const database = this.#host.databases[number]!;
+      const key = Buffer.from(name, 'latin1');
+      this.#say(number, [FILE_WORDS.remove, key]);
+      const entry = database.dict.find(key, 0, key.length);
+      if (entry >= 0) this.#begin(database, entry);
     }
-    return true;
+    return false;
   }
 
   /** In one go: then nothing has changed since, and what changes from now on is in the new increment. */
@@ -207,8 +213,25 @@ class Run {
     });
   }
 
-  #write(database: Database, entry: number): void {
-    this.#host.describe(database, entry, (words) => this.#say(database.index, words));
+  #begin(database: Database, entry: number): void {
+    const words = this.#host.describe(database, entry);
+    this.#current = { database: database.index, name: database.keyText(entry), words };
+  }
+
+  /** Goes on with the key at hand, however large it is; false: the time is over, and there is more to do. */
+  #writeOn(end: number): boolean {
+    const current = this.#current;
+    // What has changed in the meantime will be written again from its beginning.
+    if (current !== null && !this.#changed[current.database]!.has(current.name)) {
+      for (let count = 1; ; count++) {
+        const { value, done } = current.words.next();
+        if (done === true) break;
+        this.#say(current.database, value);
+        if (count % COMMANDS_PER_LOOK === 0 && performance.now() > end) return false;
+      }
+    }
+    this.#current = null;
+    return ++this.#looks % COMMANDS_PER_LOOK !== 0 || performance.now() <= end;
   }
 
   #say(database: number, words: readonly (string | Buffer)[]): void {

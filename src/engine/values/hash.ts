@@ -139,6 +139,14 @@ export class HashValue implements Collection {
     return all;
   }
 
+  /** The slot after another, -1 at the end; begins with -1. It may be asked for later, as long as the hash does not change. */
+  after(slot: number): number {
+    if (this.#dict !== null) return this.#dict.after(slot);
+    const pack = this.#pack!;
+    const position = slot < 0 ? pack.first() : pack.next(pack.next(slot));
+    return position === 0 ? -1 : position;
+  }
+
   /** All slots; the hash does not change meanwhile. */
   forEach(visit: (slot: number) => void): void {
     if (this.#dict !== null) {

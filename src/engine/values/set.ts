@@ -120,6 +120,13 @@ export class SetValue implements Collection {
     return all;
   }
 
+  /** The slot after another, -1 at the end; begins with -1. It may be asked for later, as long as the set does not change. */
+  after(slot: number): number {
+    if (this.#dict !== null) return this.#dict.after(slot);
+    if (this.#ints !== null) return slot + 1 < this.#ints.count ? slot + 1 : -1;
+    return positionOrEnd(this.#pack, slot);
+  }
+
   /** All members, an intset's in their order, until `visit` says true; then true. The set does not change meanwhile. */
   some(element: Element, visit: () => boolean): boolean {
     return this.#someSlot((slot) => {
@@ -236,6 +243,12 @@ export class SetValue implements Collection {
     for (let at = pack.first(); at !== 0; at = pack.next(at)) if (visit(at)) return true;
     return false;
   }
+}
+
+function positionOrEnd(pack: Listpack | null, slot: number): number {
+  if (pack === null) return -1;
+  const position = slot < 0 ? pack.first() : pack.next(slot);
+  return position === 0 ? -1 : position;
 }
 
 function integerIn(bytes: Buffer, start: number, end: number): number | bigint | null {
