@@ -259,6 +259,8 @@ class Client {
 }
 
 const QUIET_MS = 60;
+/** Who has asked is answered sooner or later, unless he is not to be: a busy machine needs its time. */
+const SILENT_MS = 1000;
 
 /** Nobody has heard anything for a while, and `asker` has heard something, if not only silence. */
 async function quiet(clients: readonly Client[], asker: Client): Promise<void> {
@@ -270,7 +272,7 @@ async function quiet(clients: readonly Client[], asker: Client): Promise<void> {
       if (now !== before) since = performance.now();
       before = now;
       const isWhole = clients.every(({ heard }) => isFramed(heard));
-      const limit = asker.heard === '' && !asker.wire.closed ? QUIET_MS * 3 : QUIET_MS;
+      const limit = asker.heard === '' && !asker.wire.closed ? SILENT_MS : QUIET_MS;
       return isWhole && performance.now() - since > limit;
     },
     'all are quiet',

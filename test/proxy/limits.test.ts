@@ -154,8 +154,8 @@ test('a pipeline longer than the limit of commands under way is answered whole',
 });
 
 test('values of 32 MB pass through whole', async () => {
-  await using gate = await startTidegate(shards([server.address], { op_timeout: '10s' }));
-  await using wire = await gate.connect({ timeoutMs: 15_000 });
+  await using gate = await startTidegate(shards([server.address], { op_timeout: '30s' }));
+  await using wire = await gate.connect({ timeoutMs: 60_000 });
   const value = Buffer.alloc(32 * MB, 'abcdefghijklmnopqrstuvwxyz\r\n');
   assert.equal(await wire.ask('SET', 'huge', value), '+OK\r\n');
   const reply = await wire.ask('GET', 'huge');
