@@ -116,7 +116,7 @@ async function killAmid(
 ): Promise<number> {
   const wires = await Promise.all(writers.map(() => gate.connect()));
   const runs = writers.map((writer, index) => writer.run(wires[index]!));
-  if (random.chance(30)) await gate.ask('BGREWRITEAOF');
+  if (random.chance(30)) assert.match(await gate.ask('BGREWRITEAOF'), /^\+/);
   await sleep(random.between(20, 400));
   process.kill(gate.pid, 'SIGKILL');
   const killedAt = performance.now();
