@@ -375,7 +375,6 @@ test('a damaged payload is refused or gives a value that commands can use', asyn
     client.ask(['DEL', 'd', 'e']);
     if (seen.taken % 50 === 0) await new Promise(setImmediate);
   }
-  if (process.env['SEEN']) console.log(seen);
   assert.ok(seen.refused > 50 && seen.taken > 50, JSON.stringify(seen));
 });
 
