@@ -76,9 +76,7 @@ function readNumber(call: Call, index: number, most: number, fault: string): num
 
 function restore(call: Call): void {
   if (!readOptions(call)) return;
-  const { replaces } = told;
-  // Only who does not replace looks: that is a hit or a miss.
-  const before = replaces ? -1 : call.read(1);
+  const before = told.replaces ? -1 : call.write(1);
   const ttl = call.integer(2);
   if (before >= 0) call.reply.error(BUSY);
   else if (ttl === null) call.reply.error(NOT_INTEGER);

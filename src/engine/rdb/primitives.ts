@@ -127,8 +127,9 @@ export class RdbReader {
     this.#end = end;
   }
 
-  get isAtEnd(): boolean {
-    return this.#at === this.#end;
+  /** Another one that reads on from here. */
+  fork(): RdbReader {
+    return new RdbReader(this.#bytes, this.#at, this.#end);
   }
 
   byte(): number {

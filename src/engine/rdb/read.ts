@@ -1,9 +1,8 @@
 /**
  * Makes values of an RDB. Nothing in it is believed: elements are read one by one and put where a command would put them, which
- * also gives a value the form it would have here; only a node of a list is copied as it is, after a look at all of it.
+ * also gives a value the form it would have here. What has that form already is copied, after a look at all of it: see packed.ts.
  */
 import type { Arena } from '../memory/arena.ts';
-import { parseDouble } from '../numbers.ts';
 import type { Settings } from '../settings.ts';
 import type { Collection } from '../types.ts';
 import { HashValue } from '../values/hash.ts';
@@ -14,6 +13,7 @@ import { SortedSet } from '../values/sorted-set.ts';
 import { type Elements, IntsetElements, ListpackElements, Strings, setText } from './elements.ts';
 import { Container, RdbKind } from './kinds.ts';
 import { ZiplistElements, ZipmapElements } from './old-elements.ts';
+import { hashOfPack, scoreIn, sortedSetOfPack } from './packed.ts';
 import { RdbError, type RdbReader } from './primitives.ts';
 import { readStream } from './read-stream.ts';
 
@@ -42,18 +42,25 @@ export function readValue(reader: RdbReader, place: Place): Buffer | Collection 
     case RdbKind.stream2:
     case RdbKind.stream3:
       return readStream(reader, kind, place.arena);
-    default: {
-      const value = emptyOf(kind, place);
-      try {
-        fill(value, kind, reader);
-        if (value.size === 0) throw new RdbError('nothing in it');
-      } catch (error) {
-        value.release(Infinity);
-        throw error;
-      }
-      return value;
-    }
+    case RdbKind.hashListpack:
+      return hashOfPack(reader.fork().string(), place) ?? putTogether(kind, reader, place);
+    case RdbKind.zsetListpack:
+      return sortedSetOfPack(reader.fork().string(), place) ?? putTogether(kind, reader, place);
+    default:
+      return putTogether(kind, reader, place);
   }
+}
+
+function putTogether(kind: number, reader: RdbReader, place: Place): Collection {
+  const value = emptyOf(kind, place);
+  try {
+    fill(value, kind, reader);
+    if (value.size === 0) throw new RdbError('nothing in it');
+  } catch (error) {
+    value.release(Infinity);
+    throw error;
+  }
+  return value;
 }
 
 type Filled = List | SetValue | SortedSet | HashValue;
@@ -175,10 +182,6 @@ function addMember(set: SortedSet, score: number): void {
   if (Number.isNaN(score)) throw new RdbError('a score is no number');
   if (set.has(bytes, start, end)) throw new RdbError('a member twice');
   set.add(bytes, start, end, score);
-}
-
-function scoreIn({ integer, text }: Element): number {
-  return integer === null ? (parseDouble(text) ?? Number.NaN) : Number(integer);
 }
 
 function fillHash(hash: HashValue, elements: Elements): void {

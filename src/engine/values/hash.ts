@@ -41,6 +41,14 @@ export class HashValue implements Collection {
     this.#pack = new Listpack(arena);
   }
 
+  /** Takes a listpack of fields and values in turn, which the caller has checked. */
+  static fromPack(arena: Arena, settings: Settings, pack: Listpack): HashValue {
+    const hash = new HashValue(arena, settings);
+    hash.#pack!.free();
+    hash.#pack = pack;
+    return hash;
+  }
+
   get encoding(): 'listpack' | 'listpackex' | 'hashtable' {
     if (this.#pack !== null) return 'listpack';
     return this.#isSmall ? 'listpackex' : 'hashtable';
