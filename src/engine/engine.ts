@@ -241,6 +241,14 @@ export class Engine implements Backend, KeyspaceOwner {
     }
   }
 
+  onAdded(database: Database, bytes: Buffer, start: number, end: number): void {
+    this.notify(Notify.created, 'new', database, bytes, start, end);
+  }
+
+  onMissed(database: Database, bytes: Buffer, start: number, end: number): void {
+    this.notify(Notify.miss, 'keymiss', database, bytes, start, end);
+  }
+
   onExpiring(): void {
     this.#expiry.wake();
   }

@@ -45,6 +45,10 @@ export interface KeyspaceOwner {
   clock(before: number): number;
   /** A key was given a time to expire at. */
   onExpiring(): void;
+  /** A key is there that was not. */
+  onAdded(database: Database, bytes: Buffer, start: number, end: number): void;
+  /** A command that reads asked for a key that is not there. */
+  onMissed(database: Database, bytes: Buffer, start: number, end: number): void;
   /** A key is about to be removed because its time has come. */
   onExpired(database: Database, entry: number): void;
   /** The value of a key is new, changed or gone. */
@@ -117,7 +121,7 @@ export class Database {
   /** The same for a command that reads: counts a hit or a miss, and marks the key as used. */
   read(bytes: Buffer, start: number, end: number): number {
     const entry = this.find(bytes, start, end);
-    if (entry < 0) this.misses++;
+    if (entry < 0) this.#miss(bytes, start, end);
     else {
       this.hits++;
       this.touch(entry);
@@ -128,9 +132,22 @@ export class Database {
   /** The same for a command that asks about the key, not for what it holds: it does not count as used. */
   look(bytes: Buffer, start: number, end: number): number {
     const entry = this.find(bytes, start, end);
+    if (entry < 0) this.#miss(bytes, start, end);
+    else this.hits++;
+    return entry;
+  }
+
+  /** The same for a command that looks at how a key is kept: nobody is told of a miss. */
+  inspect(bytes: Buffer, start: number, end: number): number {
+    const entry = this.find(bytes, start, end);
     if (entry < 0) this.misses++;
     else this.hits++;
     return entry;
+  }
+
+  #miss(bytes: Buffer, start: number, end: number): void {
+    this.misses++;
+    this.#owner.onMissed(this, bytes, start, end);
   }
 
   /** The same for a command that writes: no hit, no miss. */
@@ -212,14 +229,14 @@ export class Database {
     start: number,
     end: number,
   ): number {
-    const entry = this.dict.add(key, keyStart, keyEnd);
+    const entry = this.add(key, keyStart, keyEnd);
     this.#putString(entry, bytes, start, end);
     return entry;
   }
 
   /** Adds a key that is not there, holding the number 0. */
   addNumber(key: Buffer, keyStart: number, keyEnd: number): number {
-    const entry = this.dict.add(key, keyStart, keyEnd);
+    const entry = this.add(key, keyStart, keyEnd);
     this.#setMeta(entry, Kind.string, Encoding.small);
     return entry;
   }
@@ -297,12 +314,14 @@ export class Database {
 
   /** Adds a key that is not there; without a value yet. */
   add(bytes: Buffer, start: number, end: number): number {
-    return this.dict.add(bytes, start, end);
+    const entry = this.dict.add(bytes, start, end);
+    this.#owner.onAdded(this, bytes, start, end);
+    return entry;
   }
 
   /** Adds a key that is not there, holding a collection. */
   addObject(bytes: Buffer, start: number, end: number, object: Collection): number {
-    const entry = this.dict.add(bytes, start, end);
+    const entry = this.add(bytes, start, end);
     this.#putObject(entry, object);
     return entry;
   }
@@ -345,7 +364,7 @@ export class Database {
 
   /** Puts a value that was taken, from whichever database, under a key that is not there. */
   put(bytes: Buffer, start: number, end: number, value: Value): number {
-    const entry = this.dict.add(bytes, start, end);
+    const entry = this.add(bytes, start, end);
     if (value.object !== null) this.#putObject(entry, value.object);
     else {
       this.dict.set(entry, VALUE, value.raw);

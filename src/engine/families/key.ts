@@ -20,6 +20,15 @@ function del(call: Call): void {
 }
 
 function exists(call: Call): void {
+  const { db, bytes } = call;
+  let count = 0;
+  for (let i = 1; i < call.argc; i++) {
+    if (db.look(bytes, call.start(i), call.end(i)) >= 0) count++;
+  }
+  call.reply.integer(count);
+}
+
+function touch(call: Call): void {
   let count = 0;
   for (let i = 1; i < call.argc; i++) if (call.read(i) >= 0) count++;
   call.reply.integer(count);
@@ -157,7 +166,7 @@ export const KEY_COMMANDS: Readonly<Record<string, Handler>> = {
   del,
   unlink: del,
   exists,
-  touch: exists,
+  touch,
   type,
   rename,
   renamenx,
