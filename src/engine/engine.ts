@@ -11,6 +11,7 @@ import type { Backend, LeaseHolder, Sink } from '../backend/backend.ts';
 import type { Feed, FeedOwner } from '../backend/feed.ts';
 import type { Command } from '../commands/command.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
+import { assert } from '../core/assert.ts';
 import { noSuchSubcommand } from '../resp/errors.ts';
 import { ActiveExpiry } from './active-expiry.ts';
 import { Blocked } from './blocked.ts';
@@ -171,6 +172,15 @@ export class Engine implements Backend, KeyspaceOwner {
       else this.#runTimed(handler, call);
       if (call.dirty > 0) this.#onWritten(call);
     }
+  }
+
+  /** A command that only puts back what is there: nothing is written of it, nothing counted. */
+  remake(call: Call, command: Command, client: Client): void {
+    const database = this.databases[command.database];
+    const handler = handlers[command.spec.id];
+    assert(database !== undefined && handler !== undefined, 'what is there was made by a command');
+    call.begin(command, client, database);
+    handler(call);
   }
 
   /** A quick command is not worth looking at the clock twice, which costs as much as it does. */
