@@ -12,6 +12,7 @@ import type { Feed, FeedOwner } from '../backend/feed.ts';
 import type { Command } from '../commands/command.ts';
 import { type CommandSpec, Flag } from '../commands/spec.ts';
 import { shownSubcommand, unknownCommandText } from '../commands/unknown.ts';
+import { assert } from '../core/assert.ts';
 import { noSuchSubcommand } from '../resp/errors.ts';
 import { ActiveExpiry } from './active-expiry.ts';
 import { Blocked } from './blocked.ts';
@@ -174,6 +175,15 @@ export class Engine implements Backend, KeyspaceOwner {
     }
   }
 
+  /** A command that only puts back what is there: nothing is written of it, nothing counted. */
+  remake(call: Call, command: Command, client: Client): void {
+    const database = this.databases[command.database];
+    const handler = handlers[command.spec.id];
+    assert(database !== undefined && handler !== undefined, 'what is there was made by a command');
+    call.begin(command, client, database);
+    handler(call);
+  }
+
   /** A quick command is not worth looking at the clock twice, which costs as much as it does. */
   #isUntimed(command: Command): boolean {
     return command.end - command.start <= QUICK_BYTES_MAX && !this.slowLog.isStrict;
@@ -288,12 +298,10 @@ export class Engine implements Backend, KeyspaceOwner {
   }
 
   onMissed(database: Database, bytes: Buffer, start: number, end: number): void {
-    if (this.notifyFlags === 0) return;
     this.notify(Notify.miss, 'keymiss', database, bytes, start, end);
   }
 
   onAdded(database: Database, bytes: Buffer, start: number, end: number): void {
-    if (this.notifyFlags === 0) return;
     this.notify(Notify.created, 'new', database, bytes, start, end);
   }
 

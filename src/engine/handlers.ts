@@ -2,12 +2,14 @@
 import { allCommands, specByName } from '../commands/lookup.ts';
 import { Flag } from '../commands/spec.ts';
 import type { Handler } from './call.ts';
+import { ACCESS_COMMANDS } from './families/access.ts';
 import { BITFIELD_COMMANDS } from './families/bitfield.ts';
 import { BITMAP_COMMANDS } from './families/bitmap.ts';
 import { CLUSTER_COMMANDS } from './families/cluster.ts';
 import { CONFIG_COMMANDS } from './families/config.ts';
 import { CONNECTION_COMMANDS } from './families/connection.ts';
 import { COPY_COMMANDS } from './families/copy.ts';
+import { DEBUG_COMMANDS } from './families/debug.ts';
 import { DUMP_COMMANDS } from './families/dump.ts';
 import { EXPIRY_COMMANDS } from './families/expiry.ts';
 import { GEO_COMMANDS } from './families/geo.ts';
@@ -60,6 +62,8 @@ const FAMILIES: readonly Readonly<Record<string, Handler>>[] = [
   OBJECT_COMMANDS,
   CONFIG_COMMANDS,
   SERVER_COMMANDS,
+  DEBUG_COMMANDS,
+  ACCESS_COMMANDS,
   SLOW_COMMANDS,
   STRING_LCS_COMMANDS,
   STRING_NUMBER_COMMANDS,

@@ -137,6 +137,14 @@ export class Database {
     return entry;
   }
 
+  /** The same for a command that looks at how a key is kept: nobody is told of a miss. */
+  inspect(bytes: Buffer, start: number, end: number): number {
+    const entry = this.find(bytes, start, end);
+    if (entry < 0) this.misses++;
+    else this.hits++;
+    return entry;
+  }
+
   /** The same for a command that writes: no hit, no miss. */
   write(bytes: Buffer, start: number, end: number): number {
     const entry = this.find(bytes, start, end);

@@ -69,7 +69,7 @@ const CONFIG = {
   appendfsync: 'no',
   'aof-use-rdb-preamble': 'no',
   'auto-aof-rewrite-percentage': '0',
-  'notify-keyspace-events': 'Eg$lshzt',
+  'notify-keyspace-events': 'Eg$lshztnm',
 };
 
 export async function compareEffects(effects: Effects): Promise<void> {

@@ -11,11 +11,13 @@ import { startRedis, type TestRedis } from './redis.ts';
 import type { Wire } from './wire.ts';
 
 const TABLE = new CommandTable([]);
+const ABORTED = '-EXECABORT Transaction discarded because of previous errors.\r\n';
 
 /** One client of an engine; replies are bytes as text, one character per byte. */
 export class EngineClient {
   readonly engine: Engine;
   readonly #lease: EngineLease;
+  #transaction: 'none' | 'begun' | 'spoiled' = 'none';
   protocol: 2 | 3 = 2;
   database = 0;
   /** What it asked last has not been answered. */
@@ -30,6 +32,20 @@ export class EngineClient {
 
   /** Null: it waits. */
   ask(words: readonly (string | Buffer)[]): string | null {
+    const name = String(words[0]).toUpperCase();
+    const isSpoiled = name === 'EXEC' && this.#transaction === 'spoiled';
+    const answer = this.#ask(isSpoiled ? ['DISCARD'] : words);
+    if (name === 'MULTI') this.#transaction = 'begun';
+    else if (name === 'EXEC' || name === 'DISCARD') this.#transaction = 'none';
+    return isSpoiled ? ABORTED : answer;
+  }
+
+  /** What does not come as far as the engine spoils a transaction, as the door has it. */
+  #spoil(): void {
+    if (this.#transaction === 'begun') this.#transaction = 'spoiled';
+  }
+
+  #ask(words: readonly (string | Buffer)[]): string | null {
     const command = new Command(UNKNOWN, Buffer.alloc(0));
     command.fill(
       words.map((word) => (typeof word === 'string' ? Buffer.from(word, 'latin1') : word)),
@@ -37,9 +53,11 @@ export class EngineClient {
     command.protocol = this.protocol;
     command.database = this.database;
     const spec = TABLE.resolve(command);
+    const isRight = spec !== undefined && checkArity(spec, command.argc);
+    if (!isRight) this.#spoil();
     if (spec === undefined) return '-ERR unknown command\r\n';
     command.spec = spec;
-    if (!checkArity(spec, command.argc)) return `-${wrongNumberOfArguments(spec.name)}\r\n`;
+    if (!isRight) return `-${wrongNumberOfArguments(spec.name)}\r\n`;
     let answer: string | null = null;
     let isAsking = true;
     this.isWaiting = true;
@@ -92,6 +110,8 @@ export async function compareWithServer(comparison: Comparison): Promise<void> {
 
 /** Sent together: what the random generator chose does not depend on replies. */
 const BATCH = 200;
+/** Commands before the one that differs. */
+const HISTORY_SHOWN = 12;
 
 async function comparePart(
   server: TestRedis,
@@ -118,8 +138,9 @@ async function comparePart(
     for (const [index, words] of commands.entries()) {
       const shown = words.map((word) => JSON.stringify(word)).join(' ');
       history.push(shown);
+      if (history.length > HISTORY_SHOWN) history.shift();
       const found = normal(words, client.ask(words) ?? '(waits)');
-      const message = `seed ${random.seed}, RESP${protocol}, command ${done + index}: ${shown}\nbefore: ${history.slice(-12, -1).join('\n        ')}`;
+      const message = `seed ${random.seed}, RESP${protocol}, command ${done + index}: ${shown}\nbefore: ${history.slice(0, -1).join('\n        ')}`;
       assert.equal(found, normal(words, wanted[index]!), message);
     }
   }

@@ -10,7 +10,7 @@ const LFU =
 
 /** The entry of the key asked about, which does not count as a use; -1: none, and the client has been told. */
 function find(call: Call): number {
-  const entry = call.db.look(call.bytes, call.start(2), call.end(2));
+  const entry = call.db.inspect(call.bytes, call.start(2), call.end(2));
   if (entry < 0) call.reply.null();
   return entry;
 }

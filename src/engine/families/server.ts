@@ -1,6 +1,6 @@
 /** About the server itself (https://redis.io/docs/latest/commands/?group=server). */
 import type { Call, Handler } from '../call.ts';
-import { NO_SUCH_KEY, NOT_INTEGER, SYNTAX } from '../errors.ts';
+import { NOT_INTEGER, SYNTAX } from '../errors.ts';
 import { infoText, REDIS_VERSION } from '../info.ts';
 import { Kind } from '../types.ts';
 import { replyHelp } from './help.ts';
@@ -141,39 +141,6 @@ function memoryHelp({ reply }: Call): void {
   ]);
 }
 
-function debugObject(call: Call): void {
-  const { db, reply, engine } = call;
-  const entry = db.find(call.bytes, call.start(2), call.end(2));
-  if (entry < 0) {
-    reply.error(NO_SUCH_KEY);
-    return;
-  }
-  const encoding = db.kindOf(entry) === Kind.string ? 'raw' : db.objectOf(entry).encoding;
-  const idle = engine.idleSecondsOf(db.clockOf(entry)) ?? 0;
-  reply.status(
-    `Value at:0x0 refcount:1 encoding:${encoding} serializedlength:0 lru:0 lru_seconds_idle:${idle}`,
-  );
-}
-
-/** The few that tests of clients live on; the others would be about another server's inside. */
-function debug(call: Call): void {
-  const { reply, engine } = call;
-  if (call.is(1, 'object') && call.argc === 3) debugObject(call);
-  else if (call.is(1, 'set-active-expire') && call.argc === 3) {
-    engine.isExpiryActive = !call.is(2, '0');
-    reply.ok();
-  } else if (
-    call.is(1, 'jmap') ||
-    call.is(1, 'sleep') ||
-    call.is(1, 'quicklist-packed-threshold')
-  ) {
-    reply.ok();
-  } else
-    reply.error(
-      `ERR unknown subcommand or wrong number of arguments for '${call.text(1)}'. Try DEBUG HELP.`,
-    );
-}
-
 export const SERVER_COMMANDS: Readonly<Record<string, Handler>> = {
   info,
   role,
@@ -184,7 +151,6 @@ export const SERVER_COMMANDS: Readonly<Record<string, Handler>> = {
   save,
   bgsave: save,
   lolwut,
-  debug,
   'memory|usage': memoryUsage,
   'memory|stats': memoryStats,
   'memory|doctor': memoryDoctor,

@@ -91,3 +91,18 @@ test('memory comes back when entries go', () => {
     assert.ok(arena.reservedBytes <= full);
   }
 });
+
+test('a walk comes by each entry once, though each is looked for meanwhile and the table is growing', () => {
+  for (let size = 1; size < 300; size++) {
+    const arena = new Arena();
+    const dict = new Dict(arena, 0);
+    for (let i = 0; i < size; i++) dict.add(...bytes(`key:${i}`));
+    let visits = 0;
+    dict.some((entry) => {
+      visits++;
+      assert.equal(dict.find(...bytes(arena.text(dict.keyOf(entry)))), entry);
+      return false;
+    });
+    assert.equal(visits, size);
+  }
+});

@@ -49,6 +49,8 @@ export class Dict {
   #newHeads: Int32Array = NO_HEADS;
   /** Buckets of `#heads` that are in `#newHeads` already; -1: the size does not change. */
   #moved = -1;
+  /** Walks under way: nothing moves meanwhile, or they would come by the same entry twice. */
+  #walks = 0;
   /** Second result of `#headsOf`. */
   #bucket = 0;
 
@@ -173,13 +175,27 @@ export class Dict {
 
   /** All entries, in no order; nothing is added or removed meanwhile. */
   forEach(visit: (entry: number) => void): void {
-    for (const heads of [this.#heads, this.#newHeads]) {
-      for (let bucket = 0; bucket < heads.length; bucket++) this.#walk(heads, bucket, visit);
+    this.#walks++;
+    try {
+      for (const heads of [this.#heads, this.#newHeads]) {
+        for (let bucket = 0; bucket < heads.length; bucket++) this.#walk(heads, bucket, visit);
+      }
+    } finally {
+      this.#walks--;
     }
   }
 
-  /** Entries in no order until `visit` says true; then true. Nothing is added, removed or looked for meanwhile. */
+  /** Entries in no order until `visit` says true; then true. Nothing is added or removed meanwhile. */
   some(visit: (entry: number) => boolean): boolean {
+    this.#walks++;
+    try {
+      return this.#someOf(visit);
+    } finally {
+      this.#walks--;
+    }
+  }
+
+  #someOf(visit: (entry: number) => boolean): boolean {
     for (const heads of [this.#heads, this.#newHeads]) {
       for (let bucket = 0; bucket < heads.length; bucket++) {
         for (let next = heads[bucket]!; next !== 0; next = this.get(next - 1, NEXT)) {
@@ -305,6 +321,7 @@ export class Dict {
   }
 
   #move(): void {
+    if (this.#walks > 0) return;
     let buckets = MOVE_BUCKETS;
     let visits = MOVE_BUCKETS * EMPTY_VISITS;
     const heads = this.#heads;

@@ -8,7 +8,7 @@ type Words = readonly string[];
  * one of those, until something else resets `errno`.
  */
 const ELEMENTS = ['1', '2', '3', '10', '-5', '2.5', '1e2', '', ' 7', '0x10', 'inf', '7', '07'];
-const ODD_ELEMENTS = ['x', 'nan', '4 ', 'ab', 'b', '\xff', '-', ' '];
+const ODD_ELEMENTS = ['x', 'nan', '4 ', 'ab', 'b', '\xfe', '-', ' '];
 const PATTERNS = [
   'w_*',
   'w_*',
