@@ -51,7 +51,12 @@ export class Place {
 export async function places(): Promise<readonly Place[]> {
   const servers = kept(await startRedises(SHARDS));
   const nodes = kept(await startCluster({ nodeTimeoutMs: 15_000 }));
-  const toShards = kept(await startTidegate(shards(servers.addresses, { hash_tags: true })));
+  const toShards = kept(
+    await startTidegate(
+      // Ports differ from run to run; places of keys should not.
+      shards(servers.addresses, { hash_tags: true, distribution: 'modula' }),
+    ),
+  );
   const toCluster = kept(await startTidegate(cluster(nodes.addresses)));
   return [new Place('shards', toShards, servers), new Place('cluster', toCluster, nodes.primaries)];
 }
