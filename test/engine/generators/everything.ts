@@ -131,7 +131,9 @@ export class Everything {
 
 /** The last digit of a stored distance may be that of the sine of the machine: all that comes of it would differ. */
 function exactGeo(from: Random): Words {
-  return geo(from).map((word) => (/^storedist$/i.test(word) ? 'ASC' : word));
+  const words = geo(from);
+  const plain = nameOf(words) === 'GEORADIUS' ? 'STORE' : 'ASC';
+  return words.map((word) => (/^storedist$/i.test(word) ? plain : word));
 }
 
 function isWaiting([name = '', ...rest]: Words): boolean {
