@@ -17,7 +17,6 @@ const UNANSWERED: readonly (readonly [RegExp, string])[] = [
     'scripts and functions run with an interpreter that is not there yet',
   ],
   [/^(script|function)\|/, 'as those'],
-  [/^(dump|restore)$/, 'values in the format of RDB are not read and written yet'],
 ];
 
 test('every command of Redis 7.2 that comes as far as the engine is answered, or there is a reason', () => {

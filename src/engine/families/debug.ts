@@ -123,13 +123,13 @@ function reload(call: Call): void {
 function commandsOf(database: Database): Command[] {
   const commands: Command[] = [];
   database.dict.forEach((entry) => {
-    describe(database, entry, (words) => {
+    for (const words of describe(database, entry)) {
       const command = new Command(UNKNOWN, Buffer.alloc(0));
       command.fill(words.map((word) => Buffer.from(word as Buffer)));
       command.spec = table.resolve(command) ?? UNKNOWN;
       command.database = database.index;
       commands.push(command);
-    });
+    }
   });
   return commands;
 }
