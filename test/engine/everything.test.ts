@@ -7,7 +7,7 @@ import { Everything, steady } from './generators/everything.ts';
 /** Commands in each protocol. */
 const ROUNDS = 60_000;
 /** Commands per second that a longer run may count on. */
-const PACE = 20_000;
+const PACE = 25_000;
 
 test('whatever comes, in whatever order, all is as in a real server', async (context) => {
   const random = new Random(seedOfRun());

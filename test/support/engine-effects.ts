@@ -79,6 +79,8 @@ export async function compareEffects(effects: Effects): Promise<void> {
   await using listener = await server.connect();
   await listener.ask('PSUBSCRIBE', '__keyevent@0__:*');
   const engine = new RecordingEngine();
+  // All of them, or it would not even be told.
+  engine.notifyFlags = -1;
   Object.assign(engine.settings, effects.settings);
   const client = new EngineClient(engine);
   await wire.ask('RPUSH', LIST, 'x');

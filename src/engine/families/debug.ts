@@ -112,22 +112,26 @@ function reload(call: Call): void {
   const loader = new Client(false);
   const inner = new Call(engine);
   for (const database of engine.databases) {
-    const commands: Command[] = [];
-    database.dict.forEach((entry) => {
-      for (const words of describe(database, entry)) {
-        const command = new Command(UNKNOWN, Buffer.alloc(0));
-        command.fill(
-          words.map((word) => (typeof word === 'string' ? Buffer.from(word) : Buffer.from(word))),
-        );
-        command.spec = table.resolve(command) ?? UNKNOWN;
-        command.database = database.index;
-        commands.push(command);
-      }
-    });
+    const commands = commandsOf(database);
     database.flush();
     for (const command of commands) engine.remake(inner, command, loader);
   }
+  engine.persistence?.onReset();
   reply.ok();
+}
+
+function commandsOf(database: Database): Command[] {
+  const commands: Command[] = [];
+  database.dict.forEach((entry) => {
+    for (const words of describe(database, entry)) {
+      const command = new Command(UNKNOWN, Buffer.alloc(0));
+      command.fill(words.map((word) => Buffer.from(word as Buffer)));
+      command.spec = table.resolve(command) ?? UNKNOWN;
+      command.database = database.index;
+      commands.push(command);
+    }
+  });
+  return commands;
 }
 
 /** A value of each type of the protocol. */
@@ -169,6 +173,7 @@ const SAMPLES: Readonly<Record<string, Handler>> = {
     reply.push(2);
     reply.bulkText('server-cpu-usage');
     reply.integer(42);
+    reply.bulkText('Some real reply following the push reply');
   },
   true: ({ reply }) => reply.boolean(true),
   false: ({ reply }) => reply.boolean(false),

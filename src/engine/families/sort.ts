@@ -176,7 +176,8 @@ function sortVector(
   if (by !== null || !isText) weigh(call, vector, by, isText);
   const isAll = first === 0 && behind === vector.count;
   const rule = { isText, isDescending, isByOther: by !== null, isBinary: storeAt > 0 };
-  vector.sort(rule, by === null || isAll ? null : behind);
+  // Numbers are never equal but where the elements are, so there it does not show how they were sorted.
+  vector.sort(rule, isAll || (by === null && isText) ? null : behind);
 }
 
 /** Finds for each element what it is sorted by. */

@@ -53,7 +53,7 @@ export class SortVector {
     this.order = Array.from({ length: this.count }, (_none, i) => i);
   }
 
-  /** Sorts them; `wanted`: only so many at the beginning, which Redis does by another algorithm; null: all. */
+  /** Sorts them; `wanted`: only so many at the beginning, for which elements that are equal come in another order; null: all. */
   sort(rule: SortRule, wanted: number | null): void {
     this.keepOrder();
     const ascending = this.#comparison(rule);

@@ -56,7 +56,7 @@ export class Everything {
     (from) => sets.next(from),
     (from) => hashes.next(from, FIELDS, [...hashes.VALUES, hashes.LONG]),
     (from) => this.#sortedSet(from),
-    geo,
+    exactGeo,
     (from) => this.#streams.next(from),
     (from) => this.#sort(from),
     (from) => copy(from, EVERY_KEY),
@@ -127,6 +127,13 @@ export class Everything {
     this.#queue.push(sort(from, from.pick(KEYS), KEYS, false));
     return RESET;
   }
+}
+
+/** The last digit of a stored distance may be that of the sine of the machine: all that comes of it would differ. */
+function exactGeo(from: Random): Words {
+  const words = geo(from);
+  const plain = nameOf(words) === 'GEORADIUS' ? 'STORE' : 'ASC';
+  return words.map((word) => (/^storedist$/i.test(word) ? plain : word));
 }
 
 function isWaiting([name = '', ...rest]: Words): boolean {
