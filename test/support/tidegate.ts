@@ -107,6 +107,8 @@ interface Door {
   readonly tls: boolean;
 }
 
+const ADMIN_OPENS_MS = 1500;
+
 export class Tidegate {
   readonly directory: string = mkdtempSync(path.join(tmpdir(), 'tidegate-test-'));
   readonly configFile: string = path.join(this.directory, 'tidegate.yaml');
@@ -202,11 +204,23 @@ export class Tidegate {
 
   /** An admin page: status and body. */
   async admin(page: string, init: RequestInit = {}): Promise<{ status: number; body: string }> {
-    const response = await fetch(`http://127.0.0.1:${this.adminPort}${page}`, {
-      ...init,
-      signal: AbortSignal.timeout(5000),
-    });
+    const response = await this.#fetch(`http://127.0.0.1:${this.adminPort}${page}`, init);
     return { status: response.status, body: await response.text() };
+  }
+
+  /** The admin port opens a little after the doors. */
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    const end = performance.now() + ADMIN_OPENS_MS;
+    while (true) {
+      try {
+        return await fetch(url, { ...init, signal: AbortSignal.timeout(5000) });
+      } catch (error) {
+        const cause: unknown = error instanceof Error ? error.cause : null;
+        const isRefused = cause instanceof Error && Reflect.get(cause, 'code') === 'ECONNREFUSED';
+        if (!isRefused || this.exit !== null || performance.now() > end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
   }
 
   /** Resident memory in bytes, without the children. */
