@@ -62,7 +62,10 @@ test('a connection that is cut is made again at once', async () => {
   const { ms } = await timed(() => reaches(server, 'news', 'x'));
   assert.ok(ms < 500, `${ms} ms`);
   assert.equal(await wire.read(), message('news', 'x'));
-  assert.match(gate.logs, /"code":"closed".*subscription link lost/);
+  await until(
+    async () => /"code":"closed".*subscription link lost/.test(gate.logs),
+    'the log says so',
+  );
 });
 
 test('while one of several servers is down, channels of the others can be subscribed to', async () => {
