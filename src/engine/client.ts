@@ -4,8 +4,6 @@ import type { Command } from '../commands/command.ts';
 export class Client {
   /** Commands queued since MULTI; null: no MULTI. */
   queue: Command[] | null = null;
-  /** A command was not queued: EXEC refuses. */
-  isSpoiled = false;
   /** A key he watches has changed: EXEC does nothing. */
   isDirty = false;
   /** Watched keys, `database:key`. */

@@ -28,7 +28,6 @@ const KIND_MASK = 0xf;
 const ENCODING_SHIFT = 4;
 const ENCODING_MASK = 0xf;
 const CLOCK_SHIFT = 8;
-export const CLOCK_MASK = 0xffffff;
 
 /** As Redis: a longer string has an object of its own. */
 export const EMBEDDED_BYTES_MAX = 44;

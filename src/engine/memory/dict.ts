@@ -139,11 +139,7 @@ export class Dict {
     this.#chunks[entry >>> CHUNK_BITS]![(entry & CHUNK_MASK) * this.#stride + field] = value;
   }
 
-  /** Entries are below this; some that are were removed. An entry keeps its number, and a new one may get a free one. */
-  get recordCount(): number {
-    return this.#used;
-  }
-
+  /** The record holds an entry, and not one that was removed. */
   isLive(entry: number): boolean {
     return this.keyOf(entry) !== NONE;
   }

@@ -31,6 +31,7 @@ export class Store {
     this.folder = path.join(folder, FOLDER);
     this.#manifest = path.join(this.folder, `${FILE}.manifest`);
     mkdirSync(this.folder, { recursive: true });
+    syncFolder(folder);
     const found = readManifest(this.#manifest);
     this.#files = found ?? [];
     const sizes = this.#load(host);
@@ -119,7 +120,6 @@ export class Store {
 
   #save(): void {
     writeManifest(this.#manifest, this.#files);
-    syncFolder(path.dirname(this.folder));
   }
 }
 
